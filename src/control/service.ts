@@ -1,0 +1,72 @@
+/** The controller as the API sees it. Every method throws `Refusal`; reads are synchronous snapshots. */
+import type { AgentState, CallView, Mode, QueueView, SupervisionView, UserView } from '../call/views.ts';
+
+/** The person asking: a user of the directory. Permissions and teams are read from the directory, never from here. */
+export interface Actor {
+  readonly userId: string;
+}
+
+export interface StartSupervision {
+  readonly mode: Mode;
+  readonly target?: string; // 'agent' (default) | 'customer' | participant id
+  readonly phone?: string; // extension or number; default: the supervisor's registered phone
+}
+
+/** One change, as /events sends it. `id` rises by one; `type` is `call.*`, `supervision.*`, `agent.*`, `queue.*`. */
+export interface ControlEvent {
+  readonly id: number;
+  readonly at: string;
+  readonly type: string;
+  readonly callId?: string;
+  /** Who may see it is decided by `visibleTo`. */
+  readonly data: unknown;
+}
+
+export interface TimelineEntry {
+  readonly at: string;
+  readonly type: string;
+  readonly by: string | null; // user id
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface ControlService {
+  agents(actor: Actor): readonly UserView[];
+  supervisors(actor: Actor): readonly UserView[];
+  queues(actor: Actor): readonly QueueView[];
+  calls(actor: Actor): readonly CallView[];
+  call(actor: Actor, callId: string): CallView;
+  timeline(actor: Actor, callId: string): readonly TimelineEntry[];
+  supervisions(actor: Actor): readonly SupervisionView[];
+  supervision(actor: Actor, supervisionId: string): SupervisionView;
+
+  setAgentState(actor: Actor, agentId: string, state: AgentState, reason?: string): UserView;
+  dial(actor: Actor, agentId: string, to: string): Promise<CallView>;
+  hold(actor: Actor, callId: string): Promise<CallView>;
+  resume(actor: Actor, callId: string): Promise<CallView>;
+  hangup(actor: Actor, callId: string): Promise<CallView>;
+
+  /** Resolves as soon as the supervisor's phone is being rung (state `ringing`). */
+  startSupervision(actor: Actor, callId: string, request: StartSupervision): Promise<SupervisionView>;
+  /** Resolves once the change is audible (the media engine has confirmed the matrix). */
+  changeSupervision(
+    actor: Actor,
+    supervisionId: string,
+    change: { mode?: Mode; paused?: boolean },
+  ): Promise<SupervisionView>;
+  stopSupervision(actor: Actor, supervisionId: string): Promise<SupervisionView>;
+  /** Throws `supervision_open` (R-FLOW-5). */
+  assertMaySignOut(actor: Actor): void;
+
+  /**
+   * Events after `lastId` that the actor may see, then live ones. Returns an unsubscribe function. Where events after
+   * `lastId` are no longer kept, the first one delivered has the type `reset`.
+   */
+  subscribe(actor: Actor, lastId: number | null, listener: (event: ControlEvent) => void): () => void;
+
+  counts(): {
+    readonly calls: number;
+    readonly supervisions: number;
+    readonly callsTotal: number;
+    readonly supervisionsTotal: number;
+  };
+}
