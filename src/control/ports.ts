@@ -45,6 +45,8 @@ export interface Dialog {
   readonly remoteSdp: string;
   /** Address that the peer's signalling comes from. */
   readonly remoteAddress: string;
+  /** Call-ID and tags (RFC 3261 section 12): what a Replaces header names, see `ReplacedDialog`. */
+  readonly sipId: { readonly callId: string; readonly localTag: string; readonly remoteTag: string };
   /** Binds the events. Events that came before are delivered at once, in order. */
   bind(events: DialogEvents): void;
   /** Sends a re-INVITE with our offer: resolves with the peer's answer; LegFailure if refused. */
@@ -69,11 +71,23 @@ export interface DialogEvents {
   onRefer(refer: ReferRequest): Promise<void>;
 }
 
+/**
+ * A dialog of ours that a peer wants replaced (RFC 3891 section 3): it is the one with the same Call-ID whose local tag is
+ * `toTag` and whose remote tag is `fromTag`.
+ */
+export interface ReplacedDialog {
+  readonly callId: string;
+  readonly toTag: string;
+  readonly fromTag: string;
+  /** Only while it is not answered yet. */
+  readonly earlyOnly?: boolean;
+}
+
 export interface ReferRequest {
   /** User part of Refer-To: extension, queue number or telephone number. */
   readonly to: string;
   /** Replaces of Refer-To (RFC 3891): the dialog to be replaced, as `Dialog.sipId` names it. */
-  readonly replaces: { readonly callId: string; readonly toTag: string; readonly fromTag: string } | null;
+  readonly replaces: ReplacedDialog | null;
   /** Reports the progress of the transfer to the transferor: 100, 180, 200, 503 ... The last one ends the subscription. */
   progress(status: number, reason: string, final: boolean): void;
 }
@@ -89,6 +103,8 @@ export interface IncomingCall {
   readonly remoteAddress: string;
   /** Call-ID and tags, by which a Replaces header may name this dialog later. */
   readonly sipCallId: string;
+  /** Replaces of the INVITE (RFC 3891): the dialog that this call takes the place of. */
+  readonly replaces?: ReplacedDialog | null;
   /** 180, or 183 with SDP. */
   progress(status: 180 | 183, sdp?: string): void;
   /** 200 with our SDP; resolves when the dialog stands (ACK received). Rejects with LegFailure 487 when cancelled. */
