@@ -47,6 +47,11 @@ export const sipSchema = z
       .regex(/^[A-Za-z0-9.-]{1,253}$/, 'a domain name or an IP address')
       .default('earshot.local')
       .describe('Phones register as extension@domain; also the realm of their passwords'),
+    digest: z
+      .array(z.enum(['MD5', 'SHA-256']))
+      .min(1)
+      .default(['MD5'])
+      .describe('Challenges sent to phones, best first; many phones give up where they see SHA-256'),
     externalAddress: host
       .optional()
       .describe('Address that phones outside reach this server by, where it is behind NAT'),
@@ -178,7 +183,10 @@ export const queueSchema = z.strictObject({
 
 export const trunkSchema = z.strictObject({
   id,
-  hosts: z.array(host).default([]).describe('Addresses that calls come from; such callers are customers'),
+  hosts: z
+    .array(z.string().regex(/^[^\s/]{1,253}(\/\d{1,3})?$/, 'an IP address, a network like 192.0.2.0/24 or a host name'))
+    .default([])
+    .describe('Addresses that calls come from; such callers are customers'),
   outbound: z
     .string()
     .regex(/^sips?:[^\s]+$/, 'a SIP URI like sip:192.0.2.10:5060')
@@ -188,6 +196,10 @@ export const trunkSchema = z.strictObject({
     .array(z.string().regex(/^(\+?\d+\*?|\+?\*)$/, 'digits, with + before and * after where wanted, like "+44*"'))
     .default([])
     .describe('Dialled numbers that go out by this trunk; * at the end stands for any digits'),
+  auth: z
+    .strictObject({ username: z.string().min(1), password: secret })
+    .optional()
+    .describe('Credentials where the trunk asks for a digest'),
 });
 
 export const policySchema = z
