@@ -27,3 +27,69 @@ export interface SipResponse extends MessageBase {
 }
 
 export type SipMessage = SipRequest | SipResponse;
+
+/** One `;name=value` of a header field or URI, as written: quotes and escapes included. `value` undefined: no `=`. */
+export interface Param {
+  readonly name: string;
+  readonly value: string | undefined;
+}
+
+export type Params = readonly Param[];
+
+/** RFC 3261 19.1. `user`, `password`, `params` and `headers` are as written (escapes kept); see `unescape`. */
+export interface SipUri {
+  readonly kind: 'sip';
+  readonly scheme: 'sip' | 'sips';
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  /** As written; an IPv6 address keeps its brackets. */
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly params: Params;
+  readonly headers: Params;
+}
+
+/** RFC 3966; the number as written, with visual separators. */
+export interface TelUri {
+  readonly kind: 'tel';
+  readonly scheme: 'tel';
+  readonly number: string;
+  readonly params: Params;
+}
+
+/** Any other scheme (lower case) and what follows its colon, uninterpreted. */
+export interface OtherUri {
+  readonly kind: 'other';
+  readonly scheme: string;
+  readonly opaque: string;
+}
+
+export type Uri = SipUri | TelUri | OtherUri;
+
+/** `"display" <uri>;params`. `display` is the text without quotes and escapes. */
+export interface NameAddr {
+  readonly display: string | undefined;
+  readonly uri: Uri;
+  readonly params: Params;
+}
+
+/** One Via value. `version` is e.g. `2.0`, `transport` as written (`UDP`), `host` keeps IPv6 brackets. */
+export interface Via {
+  readonly version: string;
+  readonly transport: string;
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly params: Params;
+}
+
+export interface CSeq {
+  readonly number: number;
+  readonly method: string;
+}
+
+/** RFC 3262 7.2 */
+export interface RAck {
+  readonly rseq: number;
+  readonly cseq: number;
+  readonly method: string;
+}
