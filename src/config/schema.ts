@@ -197,7 +197,10 @@ export const trunkSchema = z.strictObject({
     .default([])
     .describe('Dialled numbers that go out by this trunk; * at the end stands for any digits'),
   auth: z
-    .strictObject({ username: z.string().min(1), password: secret })
+    .strictObject({
+      username: z.string().min(1).describe('User name that the trunk knows us by'),
+      password: secret.describe('Its password'),
+    })
     .optional()
     .describe('Credentials where the trunk asks for a digest'),
 });
