@@ -3,6 +3,7 @@ import { SipParseError, excerpt } from './errors.ts';
 import { headerValues } from './headers.ts';
 import {
   formatParams,
+  isLws,
   isToken,
   param,
   parseParams,
