@@ -59,9 +59,14 @@ export interface ControlService {
 
   /**
    * Events after `lastId` that the actor may see, then live ones. Returns an unsubscribe function. Where events after
-   * `lastId` are no longer kept, the first one delivered has the type `reset`.
+   * `lastId` are no longer kept, the first one delivered has the type `reset`; so it has where `lastId` is above the
+   * newest id (the ids are of a server that has been restarted since). An event that several actors see alike is the
+   * same object for all of them, so that it is serialised once.
    */
   subscribe(actor: Actor, lastId: number | null, listener: (event: ControlEvent) => void): () => void;
+
+  /** Id of the newest event, 0 before the first: what a client that connects now has seen. */
+  lastEventId(): number;
 
   counts(): {
     readonly calls: number;
