@@ -5,11 +5,18 @@ import { SetupError, say } from './say.mjs';
 
 const KEPT_LINES = 30;
 const HEARTBEAT_MS = 15_000;
+const GRACE_MS = 10_000;
 const running = new Set();
 
-/** Ends what setup has started; called when setup itself is told to end. */
-export function killRunning(signal) {
-  for (const child of running) child.kill(signal);
+/** Ends what setup has started and waits for it: npm puts back what it had moved away before it goes. */
+export async function endRunning() {
+  const ended = [...running].map((child) => new Promise((resolve) => child.once('close', resolve)));
+  for (const child of running) child.kill('SIGTERM');
+  const late = setTimeout(() => {
+    for (const child of running) child.kill('SIGKILL');
+  }, GRACE_MS);
+  await Promise.all(ended);
+  clearTimeout(late);
 }
 
 /** The path of a command in PATH, or null. */

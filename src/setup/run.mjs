@@ -13,11 +13,12 @@
 import { dirname, join, resolve } from 'node:path';
 import { constants } from 'node:os';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { runProgram } from './child.mjs';
-import { killRunning } from './command.mjs';
+import { startProgram } from './child.mjs';
+import { endRunning } from './command.mjs';
 import { testPackagesStep } from './debian.mjs';
 import { nodeStep, packagesStep, pinnedNode } from './npm.mjs';
 import { SetupError, say } from './say.mjs';
+import { onStarterGone } from './starter.mjs';
 import { runSteps } from './steps.mjs';
 import { workerBinary, workerStep } from './worker/obtain.mjs';
 
@@ -29,15 +30,17 @@ const MODES = {
   test: { dev: true, worker: true, tools: true },
 };
 
-function stopOn(signal) {
-  killRunning(signal);
+/** What a request to end does: first it ends the setup, later it is handed to the program. */
+let end = async (signal) => {
+  await endRunning();
   process.exit(128 + constants.signals[signal]);
-}
+};
 
-async function setUp({ dev, worker, tools }) {
-  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'];
-  for (const signal of signals) process.on(signal, stopOn);
-  await runSteps(
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => void end(signal));
+onStarterGone(() => void end('SIGTERM'));
+
+function setUp({ dev, worker, tools }) {
+  return runSteps(
     [
       packagesStep(ROOT, { dev }),
       nodeStep(ROOT),
@@ -46,7 +49,6 @@ async function setUp({ dev, worker, tools }) {
     ],
     join(ROOT, '.cache/setup.lock'),
   );
-  for (const signal of signals) process.off(signal, stopOn);
 }
 
 async function main([mode, file, ...args]) {
@@ -57,17 +59,21 @@ async function main([mode, file, ...args]) {
   if (Number(process.versions.node.split('.')[0]) < 20) throw new SetupError('Node.js 20 or later is needed');
   await setUp(plan);
   const guard = pathToFileURL(join(ROOT, 'src/setup/guard.mjs')).href;
-  const binary = plan.worker ? await workerBinary(ROOT) : null;
-  return runProgram(
+  const binary = plan.worker ? workerBinary(ROOT) : null;
+  const program = startProgram(
     pinnedNode(ROOT),
     ['--disable-warning=ExperimentalWarning', '--import', guard, resolve(ROOT, file), ...args],
     binary === null ? process.env : { ...process.env, MEDIASOUP_WORKER_BIN: binary },
   );
+  end = (signal) => {
+    // A terminal sends Ctrl-C to the whole group: the program has it already.
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) program.kill(signal);
+  };
+  return program.exited;
 }
 
 try {
   process.exitCode = await main(process.argv.slice(2));
-  process.disconnect?.();
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   say(error.message);

@@ -1,5 +1,5 @@
 import { withLock } from './lock.mjs';
-import { say } from './say.mjs';
+import { SetupError, say } from './say.mjs';
 
 /**
  * A step of the setup.
@@ -24,6 +24,8 @@ export async function runSteps(steps, lockFile) {
       const started = Date.now();
       say(`${step.title} (${index + 1} of ${due.length}) …`);
       await step.run();
+      if (await step.due()) await step.run(); // Something came between, as an earlier npm that was still tidying up.
+      if (await step.due()) throw new SetupError(`${step.title} did not bring what it should`);
       say(`${step.title} took ${Math.round((Date.now() - started) / 1000)} s`);
     }
   });

@@ -12,7 +12,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { run } from '../command.mjs';
 import { SetupError } from '../say.mjs';
-import { PATCHES, SHIMS, SHIM_OPTIONS } from './shims.mjs';
+import { ADDITIONS, PATCHES, SHIMS, SHIM_OPTIONS } from './shims.mjs';
 
 const SCRATCH = 'build-';
 
@@ -21,6 +21,11 @@ function patch(file, from, to) {
   if (text.split(from).length !== 2)
     throw new SetupError(`${basename(file)} is not as expected: the patch does not fit`);
   writeFileSync(file, text.replace(from, to));
+}
+
+function write(path, text) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
 }
 
 /** Puts the stand-ins for the bundled dependencies where the `.wrap` files say, so that meson downloads nothing. */
@@ -33,9 +38,7 @@ function placeShims(sources) {
       ([option, type]) => `option('${option}', type: '${type}')\n`,
     );
     for (const [file, text] of Object.entries({ ...files, 'meson_options.txt': options.join('') })) {
-      const path = join(sources, 'subprojects', folder.trim(), file);
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, text);
+      write(join(sources, 'subprojects', folder.trim(), file), text);
     }
   }
 }
@@ -58,6 +61,7 @@ export async function buildWorker(sources, target, title) {
     const copy = join(scratch, 'worker');
     cpSync(sources, copy, { recursive: true });
     placeShims(copy);
+    for (const [file, text] of Object.entries(ADDITIONS)) write(join(copy, file), text);
     for (const { file, from, to } of PATCHES) patch(join(copy, file), from, to);
     const build = join(scratch, 'out');
     const settings = ['--buildtype=release', '-Db_ndebug=true', '-Dms_disable_liburing=true', '--wrap-mode=nodownload'];

@@ -116,5 +116,28 @@ export const PATCHES = [
     from: 'const long resultOfcallback = (operationType == BIO_CB_RETURN) ?',
     to: 'const long resultOfcallback = (operationType & BIO_CB_RETURN) ?',
   },
+  // The precompiled header below, which more than halves the time of the build.
+  {
+    file: 'meson.build',
+    from: "executable(\n  'mediasoup-worker',",
+    to: "executable(\n  'mediasoup-worker',\n  cpp_pch: 'pch/worker.hpp',",
+  },
   { file: 'meson.build', from: /meson_version: '>= 1\.\d+\.\d+'/, to: "meson_version: '>= 1.0.0'" },
 ];
+
+const PRECOMPILED = [
+  '"common.hpp"',
+  ...'array chrono cmath cstdio cstring deque iomanip iostream limits list map ostream queue set span sstream'
+    .concat(' stdexcept string string_view unordered_map unordered_set variant vector')
+    .split(' ')
+    .map((name) => `<${name}>`),
+  ...['btree_map', 'flat_hash_map', 'flat_hash_set', 'inlined_vector'].map((name) => `<absl/container/${name}.h>`),
+  '<flatbuffers/flatbuffers.h>',
+  '<uv.h>',
+  ...['message', 'notification', 'request', 'response'].map((name) => `"FBS/${name}.h"`),
+];
+
+/** Files added to the sources: what most of them include, none of which depends on macros of the including file. */
+export const ADDITIONS = {
+  'pch/worker.hpp': PRECOMPILED.map((header) => `#include ${header}\n`).join(''),
+};
