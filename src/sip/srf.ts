@@ -1,0 +1,129 @@
+/**
+ * What Earshot uses of drachtio-srf, typed as its code behaves (its own declarations promise less and, in places, other
+ * things). The one place where the library is imported.
+ */
+import DrachtioSrf from 'drachtio-srf';
+
+export type Headers = Record<string, string>;
+
+export interface SipMessage {
+  readonly method: string;
+  readonly uri: string;
+  readonly status: number;
+  readonly reason: string;
+  readonly body: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  get(name: string): string | undefined;
+  has(name: string): boolean;
+}
+
+interface Meta {
+  readonly protocol: string;
+  readonly source_address: string;
+  readonly source_port: number;
+  readonly stackDialogId: string | undefined;
+  readonly stackTxnId: string | undefined;
+}
+
+export interface SrfRequest extends SipMessage, Meta {
+  /** Of a request that we sent. Throws where the connection has gone. */
+  cancel(options: { headers?: Headers }, callback: (error: unknown) => void): void;
+  on(event: 'cancel', listener: (cancel: SipMessage) => void): this;
+  on(event: 'response', listener: (response: SrfResponse) => void): this;
+}
+
+export interface SendOptions {
+  headers?: Headers;
+  body?: string;
+}
+
+export interface SrfResponse extends SipMessage, Meta {
+  readonly finalResponseSent: boolean;
+  /** The callback's error is an Error or a string. Throws for a status that the library does not know. */
+  send(status: number, options?: SendOptions, callback?: (error: unknown) => void): void;
+  send(status: number, reason: string, options: SendOptions, callback?: (error: unknown) => void): void;
+}
+
+export interface SrfDialog {
+  readonly id: string;
+  readonly sip: { readonly callId: string; readonly localTag: string; readonly remoteTag: string };
+  readonly local: { readonly contact: string | undefined };
+  readonly remote: { readonly sdp: string };
+  destroy(options: { headers?: Headers }, callback: (error: unknown) => void): void;
+  /** For INVITE the callback comes once per response, provisional ones included; the ACK is sent by the library. */
+  request(
+    options: { method: string; headers?: Headers; body?: string },
+    callback: (error: unknown, response?: SrfResponse) => void,
+  ): void;
+  on(event: 'destroy', listener: (request: SipMessage, reason?: string) => void): this;
+  on(event: 'ack', listener: (request: SipMessage) => void): this;
+  on(
+    event: 'modify' | 'update' | 'info' | 'refer' | 'notify' | 'message' | 'options',
+    listener: (request: SrfRequest, response: SrfResponse) => void,
+  ): this;
+}
+
+export interface UacOptions {
+  headers: Headers;
+  localSdp: string;
+  proxy?: string;
+  auth?: { username: string; password: string };
+}
+
+export type Handler = (request: SrfRequest, response: SrfResponse) => void;
+
+/** One connection to a SIP server. */
+export interface SrfApp {
+  connect(options: {
+    host: string;
+    port: number;
+    secret: string;
+    enablePing: boolean;
+    reconnect: { maxAttempts: number };
+  }): void;
+  disconnect(): void;
+  on(event: 'connect', listener: (error: Error | null, hostports: string) => void): this;
+  on(event: 'error', listener: (error: Error) => void): this;
+  on(event: 'close', listener: () => void): this;
+  /** Routes a method (lower case) to a handler. */
+  use(method: string, handler: Handler): void;
+  createUAS(
+    request: SrfRequest,
+    response: SrfResponse,
+    options: { localSdp: string; headers: Headers },
+    callback: (error: unknown, dialog?: SrfDialog) => void,
+  ): void;
+  createUAC(
+    uri: string,
+    options: UacOptions,
+    progress: {
+      cbRequest: (error: unknown, request?: SrfRequest) => void;
+      cbProvisional: (response: SrfResponse) => void;
+    },
+    callback: (error: unknown, dialog?: SrfDialog) => void,
+  ): void;
+  request(
+    uri: string,
+    options: { method: string; headers?: Headers; body?: string; stackDialogId?: string; proxy?: string },
+    callback: (error: unknown, request?: SrfRequest) => void,
+  ): void;
+}
+
+export function createSrf(): SrfApp {
+  return new DrachtioSrf() as unknown as SrfApp;
+}
+
+export interface SrfOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly secret: string;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+/** One line per noteworthy event; never a secret, never a whole message. */
+export type Log = (level: LogLevel, message: string) => void;
+
+/** The library reports errors as Error or as text. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
