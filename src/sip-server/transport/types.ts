@@ -17,6 +17,8 @@ export interface Flow {
   readonly local: { readonly host: string; readonly port: number };
   readonly remote: { readonly host: string; readonly port: number };
   readonly connection?: string;
+  /** The name that `remote.host` was resolved from: what a TLS certificate has to name. */
+  readonly serverName?: string;
 }
 
 export interface Received {
@@ -38,4 +40,30 @@ export interface TransportLayer {
   send(octets: Buffer, flow: Flow): Promise<void>;
   start(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What has passed, and what was refused, since the start. */
+export interface TransportCounts {
+  readonly received: number;
+  readonly sent: number;
+  /** Unreadable: answered with an error, or dropped where no answer was possible. */
+  readonly malformed: number;
+  readonly answered: number;
+  /** Dropped unread by the rate limit of their source. */
+  readonly limited: number;
+  /** Connections refused by the limits. */
+  readonly refused: number;
+  readonly sendErrors: number;
+  /** Open at this moment. */
+  readonly connections: number;
+}
+
+/** The layer over real sockets (`createTransport`). */
+export interface SocketTransport extends TransportLayer {
+  /**
+   * The way from us to an address: over the listen point that fits it, and over an open connection to that very
+   * address if there is one. Undefined where we do not listen on that protocol.
+   */
+  flowTo(protocol: Protocol, remote: { readonly host: string; readonly port: number }): Flow | undefined;
+  counts(): TransportCounts;
 }

@@ -1,0 +1,10 @@
+export * from './types.ts';
+export * from './errors.ts';
+export * from './limits.ts';
+export * from './via.ts';
+export { DEFAULT_PORT, formatListenPoint, hostPort, parseListenPoint, plainAddress } from './address.ts';
+export { resolve } from './resolve.ts';
+export type { NameService, ResolveOptions, Target } from './resolve.ts';
+export type { TlsOptions } from './accept.ts';
+export { createTransport } from './layer.ts';
+export type { TransportOptions } from './layer.ts';
