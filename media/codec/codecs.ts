@@ -1,0 +1,112 @@
+/**
+ * The codecs that the mixer decodes and encodes, all at 8000 Hz mono. A frame of audio is an Int16Array; payloads are read
+ * and written in place.
+ */
+import {
+  ALAW_TO_LINEAR,
+  ALAW_TO_ULAW,
+  LINEAR_TO_ALAW,
+  LINEAR_TO_ULAW,
+  ULAW_TO_ALAW,
+  ULAW_TO_LINEAR,
+} from './g711.ts';
+
+export const CLOCK_RATE = 8000;
+
+export type CodecName = 'PCMU' | 'PCMA' | 'L16';
+
+export interface AudioCodec {
+  readonly name: CodecName;
+  /** Payload type by RFC 3551 section 6; null where it must be mapped in the SDP. */
+  readonly staticPayloadType: number | null;
+  /** Samples in a payload of so many octets. */
+  samples(octets: number): number;
+  /** Decodes `from[start, end)` into the ring `into` (`mask` = its length - 1) from position `at`; false: all of it is silence. */
+  decode(from: Uint8Array, start: number, end: number, into: Int16Array, at: number, mask: number): boolean;
+  /** Encodes the first `count` samples of `from` at `into[at]`; returns the octets written. */
+  encode(from: Int16Array, count: number, into: Uint8Array, at: number): number;
+  /** Sum of the squares of the samples. */
+  energy(from: Uint8Array, start: number, end: number): number;
+}
+
+function g711(name: 'PCMU' | 'PCMA', payloadType: number, toLinear: Int16Array, fromLinear: Uint8Array): AudioCodec {
+  const squares = Float64Array.from(toLinear, (sample) => sample * sample);
+  return {
+    name,
+    staticPayloadType: payloadType,
+    samples: (octets) => octets,
+    decode(from, start, end, into, at, mask) {
+      let signal = 0;
+      for (let i = start; i < end; i++) {
+        const sample = toLinear[from[i]!]!;
+        into[at++ & mask] = sample;
+        // The smallest magnitudes (8 in A-law, which has no zero) are silence on the line.
+        signal |= sample < 0 ? -sample : sample;
+      }
+      return signal > 8;
+    },
+    encode(from, count, into, at) {
+      for (let i = 0; i < count; i++) into[at + i] = fromLinear[from[i]! & 0xffff]!;
+      return count;
+    },
+    energy(from, start, end) {
+      let sum = 0;
+      for (let i = start; i < end; i++) sum += squares[from[i]!]!;
+      return sum;
+    },
+  };
+}
+
+/** RFC 3551 section 4.5.11, at 8000 Hz: lossless, for tests and measuring gear. */
+const l16: AudioCodec = {
+  name: 'L16',
+  staticPayloadType: null,
+  samples: (octets) => octets >> 1,
+  decode(from, start, end, into, at, mask) {
+    let signal = 0;
+    for (let i = start; i + 1 < end; i += 2) {
+      const sample = ((from[i]! << 24) >> 16) | from[i + 1]!;
+      into[at++ & mask] = sample;
+      signal |= sample;
+    }
+    return signal !== 0;
+  },
+  encode(from, count, into, at) {
+    for (let i = 0; i < count; i++) {
+      into[at++] = (from[i]! >> 8) & 0xff;
+      into[at++] = from[i]! & 0xff;
+    }
+    return count * 2;
+  },
+  energy(from, start, end) {
+    let sum = 0;
+    for (let i = start; i + 1 < end; i += 2) {
+      const sample = ((from[i]! << 24) >> 16) | from[i + 1]!;
+      sum += sample * sample;
+    }
+    return sum;
+  },
+};
+
+export const CODECS: Readonly<Record<CodecName, AudioCodec>> = {
+  PCMU: g711('PCMU', 0, ULAW_TO_LINEAR, LINEAR_TO_ULAW),
+  PCMA: g711('PCMA', 8, ALAW_TO_LINEAR, LINEAR_TO_ALAW),
+  L16: l16,
+};
+
+export function isCodecName(name: string): name is CodecName {
+  return Object.hasOwn(CODECS, name);
+}
+
+/**
+ * How a payload is passed from a source to a listener without decoding: `same` as it is, a 256-entry table octet by octet,
+ * or null: it must go through the mixer.
+ */
+export type Transcoding = 'same' | Uint8Array | null;
+
+export function transcoding(from: AudioCodec, to: AudioCodec): Transcoding {
+  if (from === to) return 'same';
+  if (from.name === 'PCMU' && to.name === 'PCMA') return ULAW_TO_ALAW;
+  if (from.name === 'PCMA' && to.name === 'PCMU') return ALAW_TO_ULAW;
+  return null;
+}

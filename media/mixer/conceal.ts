@@ -1,0 +1,38 @@
+/** Concealment of lost audio: the last period of the voice goes on and fades away (the idea of G.711 appendix I, shortened). */
+
+const MIN_LAG = 40; // 200 Hz
+/** Nothing older than this many samples is heard again. */
+export const MAX_LAG = 120; // 67 Hz
+const MATCH = 80;
+/** After this many samples concealment has faded to silence: 30 ms. */
+const FADE = 240;
+
+/** Fills `count` samples from position `at` of a ring (`mask` = length - 1) from what stands before them. */
+export function conceal(ring: Int16Array, mask: number, at: number, count: number): void {
+  const lag = pitch(ring, mask, at);
+  for (let i = 0; i < count; i++) {
+    const gain = i < FADE ? (FADE - i) / FADE : 0;
+    ring[(at + i) & mask] = gain === 0 ? 0 : Math.trunc(ring[(at - lag + (i % lag)) & mask]! * gain);
+  }
+}
+
+/** The lag at which the newest samples resemble those before them most. */
+function pitch(ring: Int16Array, mask: number, at: number): number {
+  let best = MIN_LAG;
+  let bestScore = -Infinity;
+  for (let lag = MIN_LAG; lag <= MAX_LAG; lag++) {
+    let product = 0;
+    let energy = 1;
+    for (let i = 1; i <= MATCH; i += 2) {
+      const then = ring[(at - i - lag) & mask]!;
+      product += ring[(at - i) & mask]! * then;
+      energy += then * then;
+    }
+    const score = product / Math.sqrt(energy);
+    if (score > bestScore) {
+      bestScore = score;
+      best = lag;
+    }
+  }
+  return best;
+}

@@ -1,0 +1,278 @@
+/**
+ * The sending half of a leg: one RTP stream with one SSRC, whose sequence numbers and timestamps go on whatever it carries:
+ * a source's packets as they come (one allowed source), the mix of several, or nothing.
+ */
+import type { AudioCodec } from '../codec/codecs.ts';
+import { transcoding } from '../codec/codecs.ts';
+import type { RtpHeader } from '../rtp/packet.ts';
+import { HEADER_LENGTH, MAX_PACKET, writeRtpHeader } from '../rtp/packet.ts';
+import { FRAME, SAMPLES_PER_MS } from './constants.ts';
+import type { Generator } from './generator.ts';
+import { Link } from './link.ts';
+import type { Source } from './source.ts';
+
+/** deaf: nothing allowed. forward: one source, packet by packet. mix: the sum of what is allowed, frame by frame. */
+export type ListenerMode = 'deaf' | 'forward' | 'mix';
+
+/** A socket may still hold a packet when the next is written; so they go out of a few buffers in turn. */
+const SLOTS = 4;
+/** A pause in what is sent that is shorter than this is jitter, and timestamps go on without a gap: 60 ms. */
+const MIN_PAUSE = 60 * SAMPLES_PER_MS;
+/** So many frames the mix waits for the source that was forwarded before, so that there is no hole in it. */
+const MAX_WAIT_FRAMES = 4;
+
+/** Working memory of one thread's mixer. */
+export class MixScratch {
+  readonly sum = new Int32Array(FRAME);
+  readonly frame = new Int16Array(FRAME);
+  readonly other = new Int16Array(FRAME);
+}
+
+export interface ListenerOptions {
+  readonly ssrc: number;
+  readonly firstSequence: number;
+  readonly firstTimestamp: number;
+  readonly scratch: MixScratch;
+  /** Sends `buffer[0, length)`, which is written to again some packets later. */
+  readonly transmit: (buffer: Uint8Array, length: number) => void;
+}
+
+export class Listener {
+  readonly ssrc: number;
+  mode: ListenerMode = 'deaf';
+  nextSequence: number;
+  nextTimestamp: number;
+  packetsSent = 0;
+  octetsSent = 0;
+  lastSentAt: number;
+
+  #codec: AudioCodec | null = null;
+  #payloadType = 0;
+  #eventPayloadType = -1;
+  #links: Link[] = [];
+  #generators: readonly Generator[] = [];
+  /** The link that was forwarded before the mix and must not get a hole. */
+  #continued: Link | null = null;
+  #started = false;
+  #waited = 0;
+  #contiguous = false;
+  #slot = 0;
+  readonly #slots: readonly Uint8Array[];
+  readonly #options: ListenerOptions;
+
+  constructor(options: ListenerOptions, now: number) {
+    this.#options = options;
+    this.ssrc = options.ssrc;
+    this.nextSequence = options.firstSequence;
+    this.nextTimestamp = options.firstTimestamp;
+    this.lastSentAt = now;
+    const memory = Buffer.alloc(SLOTS * MAX_PACKET);
+    this.#slots = Array.from({ length: SLOTS }, (_, i) => memory.subarray(i * MAX_PACKET, (i + 1) * MAX_PACKET));
+  }
+
+  get hearsEvents(): boolean {
+    return this.#eventPayloadType >= 0;
+  }
+
+  get codec(): AudioCodec | null {
+    return this.#codec;
+  }
+
+  /** What was agreed with the peer; `eventPayloadType` -1: no telephone-events. */
+  configure(codec: AudioCodec | null, payloadType: number, eventPayloadType: number): void {
+    this.#codec = codec;
+    this.#payloadType = payloadType;
+    this.#eventPayloadType = eventPayloadType;
+  }
+
+  /**
+   * From now on exactly these are heard. What stays allowed goes on without a gap, a loss or a repetition, also where
+   * forwarding turns into mixing or back (R-HEAR-8); what is allowed no more ends at once, with all that was buffered.
+   */
+  tune(sources: readonly Source[], generators: readonly Generator[], now: number): void {
+    const codec = this.#codec;
+    for (const link of this.#links) if (!sources.includes(link.source)) link.cut();
+    const links = sources.map(
+      (source) => this.#links.find((link) => link.source === source) ?? new Link(source, this),
+    );
+    const only = links.length === 1 && generators.length === 0 ? links[0]! : null;
+    let mode: ListenerMode = 'mix';
+    if (codec === null || links.length + generators.length === 0) mode = 'deaf';
+    else if (only !== null && forwardable(only.source, codec)) mode = 'forward';
+    const former = this.mode === 'forward' ? this.#links[0]! : null;
+    const kept = new Set(this.#links);
+
+    if (mode === 'forward') this.#toForward(only!, former, kept.has(only!), now);
+    else if (mode === 'mix') this.#toMix(links, former, kept);
+    else for (const link of links) link.cut();
+    this.mode = mode;
+    this.#links = mode === 'deaf' ? [] : links;
+    this.#generators = generators;
+  }
+
+  /** Passes one packet of the only source. */
+  forward(
+    packet: Uint8Array,
+    header: RtpHeader,
+    from: AudioCodec,
+    marker: boolean,
+    sequence: number,
+    timestamp: number,
+    samples: number,
+    now: number,
+  ): void {
+    const how = this.#codec === null ? null : transcoding(from, this.#codec);
+    if (how === null) return;
+    const out = this.#nextSlot();
+    const { payloadStart, payloadEnd } = header;
+    const length = HEADER_LENGTH + payloadEnd - payloadStart;
+    if (how === 'same') {
+      for (let from = payloadStart, to = HEADER_LENGTH; from < payloadEnd; from++, to++) out[to] = packet[from]!;
+    } else {
+      for (let from = payloadStart, to = HEADER_LENGTH; from < payloadEnd; from++, to++) out[to] = how[packet[from]!]!;
+    }
+    writeRtpHeader(out, marker || header.marker, this.#payloadType, sequence, timestamp, this.ssrc);
+    if (sequence >= this.nextSequence) this.nextSequence = sequence + 1;
+    if (timestamp + samples > this.nextTimestamp) this.nextTimestamp = timestamp + samples;
+    this.#send(out, length, now);
+  }
+
+  /** Passes a telephone-event. `sequence` null: the next one, between the frames of the mix. */
+  sendEvent(packet: Uint8Array, header: RtpHeader, sequence: number | null, timestamp: number, now: number): void {
+    const out = this.#nextSlot();
+    const { payloadStart, payloadEnd } = header;
+    for (let from = payloadStart, to = HEADER_LENGTH; from < payloadEnd; from++, to++) out[to] = packet[from]!;
+    const number = sequence ?? this.nextSequence;
+    writeRtpHeader(out, header.marker, this.#eventPayloadType, number, timestamp, this.ssrc);
+    if (number >= this.nextSequence) this.nextSequence = number + 1;
+    this.#send(out, HEADER_LENGTH + payloadEnd - payloadStart, now);
+  }
+
+  /** One step of the mix. */
+  mix(now: number): void {
+    if (this.mode !== 'mix') return;
+    if (!this.#started && !this.#mayStart(now)) {
+      for (const link of this.#links) link.reader.wait();
+      return;
+    }
+    const { frame } = this.#options.scratch;
+    const heard = this.#sum(now);
+    if (heard === 0) frame.fill(0);
+    const resumed = !this.#started && !this.#contiguous;
+    if (resumed) this.nextTimestamp = this.resumeTimestamp(now);
+    this.#started = true;
+    this.#continued = null;
+    this.#sendFrame(frame, FRAME, resumed, now);
+  }
+
+  /** A frame of silence, so that paths through NAT stay open while nothing may be heard (RFC 6263). */
+  keepAlive(now: number): void {
+    if (this.mode !== 'deaf' || this.#codec === null) return;
+    this.nextTimestamp = this.resumeTimestamp(now);
+    const { frame } = this.#options.scratch;
+    this.#sendFrame(frame.fill(0), FRAME, true, now);
+  }
+
+  /** The timestamp that follows upon what was sent last, at `now`: later by the time that has passed since. */
+  resumeTimestamp(now: number): number {
+    const pause = Math.round((now - this.lastSentAt) * SAMPLES_PER_MS) - FRAME;
+    return this.nextTimestamp + (pause < MIN_PAUSE ? 0 : pause);
+  }
+
+  /** Ends it; nothing is sent any more. */
+  close(): void {
+    this.#codec = null;
+    this.tune([], [], this.lastSentAt);
+  }
+
+  #toForward(link: Link, former: Link | null, kept: boolean, now: number): void {
+    if (link === former) return;
+    // What has come and was not heard yet is heard now; then packets as they come.
+    const { frame } = this.#options.scratch;
+    if (kept && link.reading) {
+      for (let count = link.reader.drain(frame); count > 0; count = link.reader.drain(frame)) {
+        this.#sendFrame(frame, count, false, now);
+      }
+      link.stopReading();
+    }
+    link.startForwarding(kept);
+  }
+
+  #toMix(links: readonly Link[], former: Link | null, kept: ReadonlySet<Link>): void {
+    if (this.mode !== 'mix') {
+      this.#started = false;
+      this.#waited = 0;
+      this.#continued = former !== null && links.includes(former) ? former : null;
+      this.#contiguous = this.#continued !== null;
+    }
+    for (const link of links) {
+      if (kept.has(link) && link.reading) continue;
+      link.stopForwarding();
+      link.startReading();
+    }
+  }
+
+  /** The first frame of a mix is due when the source that was forwarded so far has its next frame ready. */
+  #mayStart(now: number): boolean {
+    if (this.#generators.length === 0 && !this.#links.some((link) => link.due(now))) return false;
+    const link = this.#continued;
+    if (link === null || !this.#links.includes(link)) return true;
+    if (link.due(now)) return true;
+    return ++this.#waited >= MAX_WAIT_FRAMES;
+  }
+
+  /** Sums what is due into the scratch frame: in 32 bits, clipped once. Returns how many sources had a signal. */
+  #sum(now: number): number {
+    const { scratch } = this.#options;
+    const { sum, frame, other } = scratch;
+    let heard = 0;
+    for (const generator of this.#generators) {
+      heard = accumulate(heard, generator.read(heard === 0 ? frame : other), scratch);
+    }
+    for (const link of this.#links) {
+      if (link.due(now)) heard = accumulate(heard, link.reader.read(heard === 0 ? frame : other), scratch);
+      else link.reader.wait();
+    }
+    if (heard > 1) {
+      for (let i = 0; i < FRAME; i++) {
+        const sample = sum[i]!;
+        frame[i] = sample > 32767 ? 32767 : sample < -32768 ? -32768 : sample;
+      }
+    }
+    return heard;
+  }
+
+  #sendFrame(frame: Int16Array, count: number, marker: boolean, now: number): void {
+    const out = this.#nextSlot();
+    const octets = this.#codec!.encode(frame, count, out, HEADER_LENGTH);
+    writeRtpHeader(out, marker, this.#payloadType, this.nextSequence, this.nextTimestamp, this.ssrc);
+    this.nextSequence++;
+    this.nextTimestamp += count;
+    this.#send(out, HEADER_LENGTH + octets, now);
+  }
+
+  #nextSlot(): Uint8Array {
+    this.#slot = (this.#slot + 1) % SLOTS;
+    return this.#slots[this.#slot]!;
+  }
+
+  #send(out: Uint8Array, length: number, now: number): void {
+    this.packetsSent++;
+    this.octetsSent += length - HEADER_LENGTH;
+    this.lastSentAt = now;
+    this.#options.transmit(out, length);
+  }
+}
+
+/** Whether every packet that the source may send can be passed on without the mixer. */
+function forwardable(source: Source, codec: AudioCodec): boolean {
+  return source.payloads.every((from) => from === undefined || from === 'event' || transcoding(from, codec) !== null);
+}
+
+/** Adds the frame that was read: the only one stays in `frame` as it is, from the second on they are summed. */
+function accumulate(heard: number, signal: boolean, { sum, frame, other }: MixScratch): number {
+  if (!signal) return heard;
+  if (heard === 1) for (let i = 0; i < FRAME; i++) sum[i] = frame[i]! + other[i]!;
+  else if (heard > 1) for (let i = 0; i < FRAME; i++) sum[i]! += other[i]!;
+  return heard + 1;
+}

@@ -1,0 +1,149 @@
+/**
+ * One listener's reading of one source's ring: a jitter buffer of its own. It never jumps over audio that has come: where
+ * the source is late the reader waits (and its delay grows by a frame); where the delay has been needlessly long for a
+ * while it is won back one sample at a time, or faster in silence.
+ */
+import { FRAME, FRAME_MS, SAMPLES_PER_MS } from './constants.ts';
+import type { SampleRing } from './ring.ts';
+
+/** More than this is no jitter: the reader goes to the newest audio. 300 ms. */
+const MAX_DELAY = 300 * SAMPLES_PER_MS;
+/** After so many frames without enough audio what is left is played, padded: the speaker has paused. */
+const FLUSH_AFTER = 3;
+/** A hole that was not waited through already is skipped when it is longer than this: 60 ms. */
+const MAX_WAIT = 60 * SAMPLES_PER_MS;
+/** Packets over which the delay is judged: about 2 s. */
+const WINDOW = 100;
+const MAX_MARGIN_MS = 60;
+
+export class Reader {
+  active = false;
+  /** Next sample to be read. */
+  position = 0;
+  /** Frames in which nothing could be read although the link was reading. */
+  misses = 0;
+  /** Audio was thrown away because far too much had piled up; counted in samples. */
+  skipped = 0;
+
+  #ring: SampleRing | null = null;
+  #playing = false;
+  #debt = 0; // samples of time waited since the source ran dry
+  #lastArrival = 0;
+  #margin = 0; // ms that a packet should lie ready before it is due
+  #spare = Infinity; // least time between a packet's arrival and its use, in this window
+  #arrivals = 0;
+  #trim = 0; // samples still to be left out
+
+  start(ring: SampleRing): void {
+    this.#ring = ring;
+    this.active = true;
+    this.position = ring.open();
+    this.misses = 0;
+    this.#playing = false;
+    this.#debt = 0;
+    this.#trim = 0;
+    this.#spare = Infinity;
+    this.#arrivals = 0;
+  }
+
+  stop(): void {
+    this.active = false;
+    this.#ring = null;
+  }
+
+  /** A packet was written in order at `start`, after a hole of `hole` samples. `nextTickAt`: when the next frame is mixed. */
+  arrived(previousHead: number, hole: number, now: number, nextTickAt: number): void {
+    this.#lastArrival = now;
+    const dry = this.position >= previousHead;
+    if (dry) {
+      this.misses = 0;
+      // What was waited stands for what was lost; the wait must not come on top of it.
+      if (hole > 0) this.position += hole - this.#debt > MAX_WAIT ? hole : Math.min(hole, this.#debt);
+    }
+    if (!this.#playing) return;
+    const framesAhead = Math.max(0, Math.floor((previousHead + hole - this.position) / FRAME));
+    this.#judge(nextTickAt + framesAhead * FRAME_MS - now);
+  }
+
+  /** Whether a frame can be read at `now`. `jitterMs`: of the source. */
+  due(now: number, jitterMs: number): boolean {
+    const ring = this.#ring;
+    if (ring === null) return false;
+    let available = ring.head - this.position;
+    if (available > MAX_DELAY) {
+      this.skipped += available - FRAME;
+      this.position = ring.head - FRAME;
+      available = FRAME;
+    }
+    if (available <= 0) return false;
+    if (!this.#playing) {
+      this.#margin = Math.min(MAX_MARGIN_MS, 1 + 2 * jitterMs);
+      // The newest packet has lain ready long enough, or there is more than one frame.
+      this.#playing = available >= 2 * FRAME || (available >= FRAME && now - this.#lastArrival >= this.#margin);
+    }
+    return (this.#playing && available >= FRAME) || this.misses >= FLUSH_AFTER;
+  }
+
+  /** Nothing was due in this frame. */
+  wait(): void {
+    this.misses++;
+    this.#debt += FRAME;
+    if (this.misses >= FLUSH_AFTER) this.#playing = false;
+  }
+
+  /** Reads the frame that is due to `into`. False: it is silence, and `into` was not touched. */
+  read(into: Int16Array): boolean {
+    const ring = this.#ring!;
+    const available = ring.head - this.position;
+    const from = this.position;
+    this.misses = 0;
+    this.#debt = 0;
+    if (available < FRAME) {
+      // The rest of a talk spurt.
+      this.position = ring.head;
+      if (from >= ring.lastSignal) return false;
+      ring.read(into, from, available);
+      into.fill(0, available, FRAME);
+      return true;
+    }
+    this.#playing = true;
+    this.position = from + FRAME;
+    if (from >= ring.lastSignal) {
+      const extra = Math.min(this.#trim, available - FRAME, FRAME / 2);
+      this.position += extra;
+      this.#trim -= extra;
+      return false;
+    }
+    ring.read(into, from, FRAME);
+    if (this.#trim > 0 && available > FRAME) {
+      const half = FRAME / 2;
+      for (let i = half; i < FRAME - 1; i++) into[i] = into[i + 1]!;
+      into[FRAME - 1] = ring.samples[(from + FRAME) & (ring.samples.length - 1)]!;
+      this.position++;
+      this.#trim--;
+    }
+    return true;
+  }
+
+  /** Samples that have come and were not read yet. */
+  get unread(): number {
+    return this.#ring === null ? 0 : Math.max(0, this.#ring.head - this.position);
+  }
+
+  /** Reads up to a frame of what is there, for good; returns the samples. */
+  drain(into: Int16Array): number {
+    const count = Math.min(FRAME, this.unread);
+    if (count > 0) this.#ring!.read(into, this.position, count);
+    this.position += count;
+    return count;
+  }
+
+  /** `spareMs`: how long a packet lay ready before its use. A whole frame too long, all the time: one frame is won back. */
+  #judge(spareMs: number): void {
+    this.#spare = Math.min(this.#spare, spareMs);
+    if (++this.#arrivals < WINDOW) return;
+    if (this.#trim === 0 && this.#spare >= FRAME_MS + 4 + this.#margin) this.#trim = FRAME;
+    this.#spare = Infinity;
+    this.#arrivals = 0;
+  }
+}

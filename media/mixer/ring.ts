@@ -1,0 +1,99 @@
+/**
+ * The newest second of a source's audio, indexed by time. Any packet length, order and loss: a packet goes where its
+ * timestamp says, what never came is silence. Readers keep their own positions, so that each hears the source as the matrix
+ * allows it, whatever the others do.
+ */
+import type { AudioCodec } from '../codec/codecs.ts';
+import { SAMPLES_PER_MS } from './constants.ts';
+import { conceal, MAX_LAG } from './conceal.ts';
+
+const SIZE = 8192;
+const MASK = SIZE - 1;
+/** A longer gap is a pause of the speaker, not loss: nobody waits through it. */
+const MAX_HOLE = 100 * SAMPLES_PER_MS;
+
+export class SampleRing {
+  readonly samples = new Int16Array(SIZE);
+  /** End of the newest audio. Only `[position, head)` with a position taken from an earlier `head` may be read. */
+  head = 0;
+  /** End of the newest audio that is not silence. */
+  lastSignal = 0;
+  #origin = 0; // where position 0 lies on the source's timeline
+  #floor = 0; // nothing may be written below
+  #barrier = 0; // where the newest reader began: lost audio after it is not patched with what went before (R-HEAR-7)
+
+  /** Begins anew: what is written from now on follows `timelineHead`. */
+  restart(timelineHead: number): void {
+    this.head = 0;
+    this.lastSignal = 0;
+    this.#floor = 0;
+    this.#origin = timelineHead;
+    this.#barrier = 0;
+    this.samples.fill(0);
+  }
+
+  /** A listener begins to read: it may hear nothing of what came until now. Returns its position. */
+  open(): number {
+    this.#barrier = this.head;
+    return this.head;
+  }
+
+  /** Position of a place on the source's timeline. */
+  positionOf(timestamp: number): number {
+    return timestamp - this.#origin;
+  }
+
+  /**
+   * Decodes a payload of `count` samples to its place. Returns the length of the hole that it leaves behind it: audio that
+   * is missing between the head so far and this packet; -1 where the packet is late.
+   */
+  write(
+    codec: AudioCodec,
+    from: Uint8Array,
+    start: number,
+    end: number,
+    count: number,
+    timestamp: number,
+    patch: boolean,
+  ): number {
+    let at = timestamp - this.#origin;
+    let hole = at - this.head;
+    if (hole > MAX_HOLE) {
+      this.#origin += hole;
+      at = this.#floor = this.head;
+      hole = 0;
+    }
+    if (at < this.#floor || at + count < this.head - SIZE / 2) return -1;
+    if (hole > 0) {
+      if (patch && this.head - MAX_LAG >= this.#barrier && this.lastSignal === this.head) {
+        conceal(this.samples, MASK, this.head, hole);
+        this.lastSignal = at;
+      } else for (let i = this.head; i < at; i++) this.samples[i & MASK] = 0;
+    }
+    const signal = codec.decode(from, start, end, this.samples, at, MASK);
+    if (signal && at + count > this.lastSignal) this.lastSignal = at + count;
+    if (at + count > this.head) this.head = at + count;
+    return hole < 0 ? -1 : hole;
+  }
+
+  /** Copies `count` samples from `position` to the front of `into`. */
+  read(into: Int16Array, position: number, count: number): void {
+    const samples = this.samples;
+    for (let i = 0; i < count; i++) into[i] = samples[(position + i) & MASK]!;
+  }
+}
+
+/** Rings are kept for the next source that is mixed: 16 KB each, only as many as were ever needed at once. */
+export class RingPool {
+  readonly #free: SampleRing[] = [];
+
+  take(timelineHead: number): SampleRing {
+    const ring = this.#free.pop() ?? new SampleRing();
+    ring.restart(timelineHead);
+    return ring;
+  }
+
+  give(ring: SampleRing): void {
+    this.#free.push(ring);
+  }
+}
