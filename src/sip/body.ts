@@ -20,7 +20,7 @@ function partOfMultipart(body: string, boundary: string | undefined): string | n
   for (const part of body.split(`--${boundary}`).slice(1)) {
     const end = part.indexOf('\r\n\r\n');
     if (end < 0 || !/^content-type:\s*application\/sdp\b/im.test(part.slice(0, end))) continue;
-    return part.slice(end + 4).replace(/\r\n$/, '') + '\r\n';
+    return part.slice(end + 4).replace(/(\r\n)+$/, '') + '\r\n';
   }
   return null;
 }
