@@ -18,7 +18,7 @@ import { resolve } from './resolve.ts';
 import { StreamConnection } from './stream.ts';
 import type { Flow, ListenPoint, Protocol, Received, SocketTransport, TransportCounts } from './types.ts';
 import { UdpListener } from './udp.ts';
-import { responseFlow } from './via.ts';
+import { responseFlow, withReceived } from './via.ts';
 import { WebSocketConnection } from './websocket.ts';
 
 export interface TransportOptions {
@@ -175,7 +175,7 @@ class SocketLayer implements SocketTransport {
     const { partial } = fault;
     if (!answerable(partial)) return;
     const reason = fault.status === 400 ? REASONS[fault.code] : undefined;
-    const response = responseTo(partial, fault.status, {
+    const response = responseTo(withReceived(partial, flow), fault.status, {
       toTag: newTag(),
       ...(reason === undefined ? {} : { reason }),
     });

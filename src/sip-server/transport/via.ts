@@ -4,7 +4,6 @@ import {
   formatVia,
   hasParam,
   headerValues,
-  param,
   parseVia,
   parseViaSentBy,
   withFirstValue,
@@ -14,11 +13,13 @@ import type { SipMessage, Via } from '../message/index.ts';
 import { DEFAULT_PORT, plainAddress } from './address.ts';
 import type { Flow } from './types.ts';
 
-/** The request with `received` where its source is not sent-by, and `rport` filled in where it asks for it. */
+/**
+ * The request with `received` where its source is not sent-by, and `rport` filled in where it asks for it. Unchanged
+ * where the top Via cannot be read.
+ */
 export function withReceived<M extends SipMessage>(request: M, flow: Flow): M {
-  const top = headerValues(request, 'via')[0];
-  if (top === undefined) return request;
-  const via = parseVia(top);
+  const via = topVia(request, parseVia);
+  if (via === undefined) return request;
   let { params } = via;
   const asked = hasParam(params, 'rport');
   const { host, port } = flow.remote;
@@ -34,20 +35,18 @@ export function withReceived<M extends SipMessage>(request: M, flow: Flow): M {
  */
 export function responseFlow(request: SipMessage, flow: Flow): Flow {
   if (flow.connection !== undefined) return flow;
-  const top = headerValues(request, 'via')[0];
-  if (top === undefined) return flow;
-  const via = readTolerantly(top);
-  if (via === undefined || param(via.params, 'rport') !== undefined) return flow;
+  const via = topVia(request, parseVia) ?? topVia(request, parseViaSentBy);
+  if (via === undefined || hasParam(via.params, 'rport')) return flow;
   return { ...flow, remote: { host: flow.remote.host, port: via.port ?? DEFAULT_PORT[flow.protocol] } };
 }
 
-function readTolerantly(top: string): Via | undefined {
-  for (const read of [parseVia, parseViaSentBy]) {
-    try {
-      return read(top);
-    } catch (error) {
-      if (!(error instanceof SipParseError)) throw error;
-    }
+function topVia(message: SipMessage, read: (text: string) => Via): Via | undefined {
+  const top = headerValues(message, 'via')[0];
+  if (top === undefined) return undefined;
+  try {
+    return read(top);
+  } catch (error) {
+    if (error instanceof SipParseError) return undefined;
+    throw error;
   }
-  return undefined;
 }
