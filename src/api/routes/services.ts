@@ -1,0 +1,13 @@
+/** What the routes need of the server. */
+import type { Config } from '../../config/schema.ts';
+import type { ControlService } from '../../control/service.ts';
+import type { Auth } from '../auth.ts';
+import type { EventStreams } from '../events.ts';
+
+export interface Services {
+  readonly control: ControlService;
+  readonly config: Config;
+  readonly webrtc: { readonly available: boolean; readonly reason?: string };
+  readonly auth: Auth;
+  readonly events: EventStreams;
+}
