@@ -118,8 +118,10 @@ class HeadReader {
     const end = newline < 0 ? text.length : newline;
     const bare = newline >= 0 && (newline === pos || text.charCodeAt(newline - 1) !== 0x0d);
     const line = text.slice(pos, newline < 0 || bare ? end : end - 1);
-    if (bare || line.includes('\r')) this.#fault('bad_header', `bare line end in ${excerpt(line)}`);
-    return { line, next: end + 1 };
+    if (!bare && !line.includes('\r')) return { line, next: end + 1 };
+    this.#fault('bad_header', `bare line end in ${excerpt(line)}`);
+    // what is kept for an answer must not break that answer's lines
+    return { line: line.replaceAll('\r', ' '), next: end + 1 };
   }
 
   #header(line: string): Header | undefined {

@@ -328,11 +328,11 @@ describe('RFC 4475 torture messages', () => {
 
   it('baddn with its empty line: the display names alone are a fault', () => {
     const whole = Buffer.concat([octetsOf('baddn'), Buffer.from('\r\n')]);
-    expect(() => parseMessage(whole)).toThrowError(expect.objectContaining({ code: 'bad_address' }) as Error);
+    expect(() => parseMessage(whole)).toThrow(expect.objectContaining({ code: 'bad_address' }) as Error);
   });
 
   it('regbadct: the Contact that needs brackets is refused by whoever reads it', () => {
-    expect(() => parseContacts(read('regbadct'))).toThrowError(
+    expect(() => parseContacts(read('regbadct'))).toThrow(
       expect.objectContaining({ code: 'bad_address', status: 400 }) as Error,
     );
   });
