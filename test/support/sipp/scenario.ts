@@ -1,0 +1,393 @@
+/**
+ * sipp scenarios, generated: what a phone or a trunk does with one call. They wait for orders from the test and log
+ * every step for it. What a scenario does not expect, a re-INVITE above all, makes sipp abort the call, and the test fail.
+ *
+ * sipp takes one element at a time and reads the network in between; a message that comes while it stands at anything
+ * but a `recv` counts as unexpected. So a step is told from within the `recv` that sees it (a log action), and jumps
+ * stand on the elements themselves: between two waits there is nothing but what must be sent.
+ */
+import { PAYLOAD_TYPE } from '../g711.ts';
+import type { G711 } from '../g711.ts';
+import { EVENT_PAYLOAD_TYPE } from '../tone-endpoint.ts';
+import { STEP_BEGIN, STEP_END, STEP_TEXT } from './steps.ts';
+
+export interface Media {
+  readonly port: number;
+  readonly codecs: readonly G711[];
+  /** Offer telephone-events (RFC 4733); default true. */
+  readonly dtmf?: boolean;
+}
+
+export interface CallerOptions {
+  readonly media: Media;
+  readonly domain: string;
+  /** User part of From and Contact, and the display name. */
+  readonly from: string;
+  readonly name: string;
+  /** User part of the request URI. */
+  readonly to: string;
+  readonly password?: string;
+  /** Host part of From; default `domain`. */
+  readonly fromHost?: string;
+}
+
+/** Headers that make a phone answer by itself: Call-Info, Alert-Info and RFC 5373. */
+const AUTO_ANSWER =
+  '(Call-Info:[^\n]*answer-after=0|Alert-Info:[^\n]*([Aa]uto[ -]?[Aa]nswer|[Rr]ing[ -][Aa]nswer)|Answer-Mode: *Auto)';
+
+const FAILURES = [
+  400, 403, 404, 405, 406, 408, 410, 415, 420, 421, 422, 480, 481, 482, 483, 484, 486, 487, 488, 491, 500, 501, 502,
+  503, 504, 600, 603, 604, 606,
+];
+
+/** How a phone may refuse: sipp wants each status spelt out. */
+export const REJECTIONS = {
+  404: 'Not Found',
+  480: 'Temporarily Unavailable',
+  486: 'Busy Here',
+  488: 'Not Acceptable Here',
+  500: 'Server Internal Error',
+  503: 'Service Unavailable',
+  603: 'Decline',
+} as const;
+export type Rejection = keyof typeof REJECTIONS;
+
+/** One side's dialog headers for requests of its own. */
+interface Headers {
+  readonly from: string;
+  readonly to: string;
+  readonly contact: string;
+}
+
+/** A phone that takes calls: rings, and answers when ordered, or by itself where a header asks for it. */
+export function phoneScenario(media: Media, answersByItself: boolean): string {
+  const headers: Headers = {
+    from: 'From: [$local];tag=[pid]t[call_number]',
+    to: 'To: [$remote]',
+    contact: CONTACT,
+  };
+  const rejections = Object.fromEntries(Object.keys(REJECTIONS).map((s) => [`reject${s}`, `reject${s}`]));
+  return scenario('phone', [
+    recv('request="INVITE" rrs="true"', 'invite', [
+      capture('From:', 'remote'),
+      capture('To:', 'local'),
+      '<ereg regexp="[0-9]+" search_in="hdr" header="CSeq:" assign_to="inviteCseq"/>',
+      answersByItself ? `<ereg regexp="${AUTO_ANSWER}" search_in="msg" check_it="false" assign_to="auto"/>` : '',
+    ]),
+    response('180 Ringing', { contact: true, next: answersByItself ? 'next="answer" test="auto"' : 'next="ringing"' }),
+    SIDE,
+    label('ringing'),
+    recv('request="CANCEL" optional="true" next="cancelled"', 'cancel'),
+    orders({ answer: 'answer', early: 'early', ...rejections }),
+
+    label('early'),
+    response('183 Session Progress', { contact: true, sdp: sdp(media, 'sendrecv'), next: 'next="ringing"' }),
+
+    label('answer'),
+    response('200 OK', { contact: true, sdp: sdp(media, 'sendrecv') }),
+    recv('request="ACK" next="talk"', 'answered'),
+
+    ...Object.entries(REJECTIONS).flatMap(([status, reason]) => [
+      label(`reject${status}`),
+      response(`${status} ${reason}`),
+      recv('request="ACK" next="over"', 'ended'),
+    ]),
+
+    label('cancelled'),
+    response('200 OK', { toLast: true }),
+    response('487 Request Terminated'),
+    recv('request="ACK" next="over"', 'cancelled'),
+
+    ...talk(media, headers),
+    label('over'),
+  ]);
+}
+
+/** A caller: one call, from INVITE to BYE. Answers a digest challenge where it has a password. */
+export function callerScenario(options: CallerOptions): string {
+  const { media, domain, to } = options;
+  const headers: Headers = {
+    from: `From: "${options.name}" <sip:${options.from}@${options.fromHost ?? domain}>;tag=[pid]c[call_number]`,
+    to: 'To: [$peer]',
+    contact: `Contact: <sip:${options.from}@[local_ip]:[local_port];transport=[transport]>`,
+  };
+  const uri = `sip:${to}@${domain}`;
+  const challenged = options.password !== undefined;
+  const invite = (branch: string, credentials: string): string =>
+    request(
+      `INVITE ${uri}`,
+      branch,
+      `${headers.from}
+To: <${uri}>
+Call-ID: [call_id]
+CSeq: [cseq] INVITE
+${headers.contact}
+${credentials}Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO
+Content-Type: application/sdp`,
+      { body: sdp(media, 'sendrecv'), next: branch === 'a' ? 'sent' : 'wait' },
+    );
+  const outcomes = (next: string): string[] =>
+    FAILURES.map((status) => recv(`response="${status}" optional="true" next="${next}"`, 'failed'));
+  const last = challenged ? 'b' : 'a';
+  const challenge = challenged
+    ? [
+        recv('response="100" optional="true"'),
+        recv('response="407" auth="true" optional="true" next="challenged"'),
+        ...outcomes('refused'),
+        recv('response="401" auth="true" next="challenged"'),
+        label('refused'),
+        ackFailure(uri, 'a', headers, 'over'),
+        label('challenged'),
+        ackFailure(uri, 'a', headers),
+        invite('b', `[authentication username=${options.from} password=${options.password ?? ''}]\n`),
+      ]
+    : [];
+  return scenario('caller', [
+    invite('a', ''),
+    SIDE,
+    label('sent'),
+    ...challenge,
+    label('wait'),
+    recv('response="100" optional="true" next="wait"', 'trying'),
+    recv('response="180" optional="true" next="wait"', 'ringing'),
+    recv('response="183" optional="true" next="wait"', 'progress'),
+    recv('response="200" optional="true" rrs="true" next="accepted"', 'answered', [capture('To:', 'peer')]),
+    ...outcomes('failed'),
+    orders({ cancel: 'cancel' }, [], 'wait'),
+
+    label('accepted'),
+    ack(headers),
+
+    label('failed'),
+    ackFailure(uri, last, headers, 'over'),
+
+    label('cancel'),
+    `<send retrans="500"><![CDATA[
+
+CANCEL ${uri} SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=z9hG4bK-[pid]-[call_number]-${last}
+${headers.from}
+To: <${uri}>
+Call-ID: [call_id]
+CSeq: [cseq] CANCEL
+Max-Forwards: 70
+Content-Length: 0
+
+]]></send>`,
+    label('cancelling'),
+    ...[100, 180, 183, 200].map((status) => recv(`response="${status}" optional="true" next="cancelling"`)),
+    recv('response="487"', 'cancelled'),
+    ackFailure(uri, last, headers, 'over'),
+
+    ...talk(media, headers),
+    label('over'),
+  ]);
+}
+
+/** Registers a contact and ends with status 0 once it is accepted. */
+export function registerScenario(domain: string, user: string, password: string, expires: number): string {
+  const register = (branch: string, credentials: string): string =>
+    request(
+      `REGISTER sip:${domain}`,
+      branch,
+      `From: <sip:${user}@${domain}>;tag=[pid]r[call_number]
+To: <sip:${user}@${domain}>
+Call-ID: [call_id]
+CSeq: [cseq] REGISTER
+Contact: <sip:${user}@[local_ip]:[local_port];transport=[transport]>
+User-Agent: sipp
+Expires: ${expires}
+${credentials}`.trimEnd(),
+    );
+  return scenario('register', [
+    register('a', ''),
+    recv('response="100" optional="true"'),
+    recv('response="401" auth="true"'),
+    register('b', `[authentication username=${user} password=${password}]`),
+    recv('response="100" optional="true"'),
+    recv('response="200"'),
+  ]);
+}
+
+const CONTACT = 'Contact: <sip:phone@[local_ip]:[local_port];transport=[transport]>';
+
+/** Never reached: the first command in the text decides that sipp connects to the test, not the test to sipp. */
+const SIDE = '<sendCmd><![CDATA[\nCall-ID: [call_id]\n]]></sendCmd>';
+
+/** The established call: orders and in-dialog requests, in a loop. */
+function talk(media: Media, headers: Headers): string[] {
+  return [
+    label('talk'),
+    recv('request="BYE" optional="true" next="hungUp"', 'hungup'),
+    recv('request="ACK" optional="true" next="talk"'),
+    orders({ bye: 'bye', reinvite: 'reinvite', info: 'info' }, ['direction', 'digit'], 'talk'),
+
+    label('reinvite'),
+    inDialog('INVITE', headers, `${headers.contact}\nContent-Type: application/sdp`, sdp(media, '[$direction]')),
+    recv('response="100" optional="true"'),
+    recv('response="200" rrs="true"', 'reinvited'),
+    ack(headers),
+
+    label('info'),
+    inDialog('INFO', headers, 'Content-Type: application/dtmf-relay', 'Signal=[$digit]\nDuration=160\n'),
+    recv('response="200" next="talk"', 'informed'),
+
+    label('bye'),
+    inDialog('BYE', headers, ''),
+    recv('response="200" next="over"', 'ended'),
+
+    label('hungUp'),
+    response('200 OK', { toLast: true }),
+  ];
+}
+
+function scenario(name: string, parts: readonly string[]): string {
+  const used = new Set<string>();
+  const text = parts.filter((part) => part !== '').join('\n');
+  for (const match of text.matchAll(/assign_to="([^"]+)"/g)) for (const v of match[1]!.split(',')) used.add(v);
+  // sipp refuses a variable that nobody reads.
+  const reference = used.size === 0 ? '' : `<Reference variables="${[...used].join(',')}"/>`;
+  return `<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="${name}">\n${text}\n${reference}\n</scenario>\n`;
+}
+
+function label(id: string): string {
+  return `<label id="${id}"/>`;
+}
+
+/** Waits for a message; logs it as a step, whole, between marks that `Steps` looks for. */
+function recv(attributes: string, step = '', actions: readonly string[] = []): string {
+  const log =
+    step === ''
+      ? []
+      : [
+          // [last_message] would be the one before: sipp sets it after the actions.
+          '<ereg regexp=".*" search_in="msg" assign_to="message"/>',
+          `<log message="${STEP_BEGIN}${step} [call_id]${STEP_TEXT}[$message]${STEP_END}"/>`,
+        ];
+  const all = [...actions, ...log].filter((action) => action !== '');
+  return all.length === 0
+    ? `<recv ${attributes}/>`
+    : `<recv ${attributes}><action>\n${all.join('\n')}\n</action></recv>`;
+}
+
+/** Waits for an order and jumps to what it names; anything else leads to `otherwise`. */
+function orders(targets: Readonly<Record<string, string>>, values: readonly string[] = [], otherwise = ''): string {
+  const names = Object.keys(targets);
+  const match = (name: string): string =>
+    `<ereg regexp="do=${name};" search_in="msg" check_it="false" assign_to="do_${name}"/>`;
+  const value = (name: string): string =>
+    `<ereg regexp="${name}=([^;]*);" search_in="msg" check_it="false" assign_to="all_${name},${name}"/>`;
+  return `<recvCmd><action>
+${[...names.map(match), ...values.map(value)].join('\n')}
+</action></recvCmd>
+${names.map((name) => `<nop test="do_${name}" next="${targets[name]!}"/>`).join('\n')}
+${otherwise === '' ? '' : `<nop next="${otherwise}"/>`}`;
+}
+
+function capture(name: string, variable: string): string {
+  return `<ereg regexp="[^ ].*" search_in="hdr" header="${name}" assign_to="${variable}"/>`;
+}
+
+interface ResponseOptions {
+  readonly contact?: boolean;
+  readonly sdp?: string;
+  /** Attributes of the element: where it goes on. */
+  readonly next?: string;
+  /** Answers the last request, whatever it is; else the INVITE. */
+  readonly toLast?: boolean;
+}
+
+function response(status: string, options: ResponseOptions = {}): string {
+  const invite = options.toLast !== true;
+  const lines = [
+    `SIP/2.0 ${status}`,
+    '[last_Via:]',
+    ...(options.contact === true ? ['[last_Record-Route:]'] : []),
+    '[last_From:]',
+    invite ? 'To: [$local];tag=[pid]t[call_number]' : '[last_To:]',
+    '[last_Call-ID:]',
+    invite ? 'CSeq: [$inviteCseq] INVITE' : '[last_CSeq:]',
+    ...(options.contact === true ? [CONTACT] : []),
+    ...(options.sdp === undefined ? ['Content-Length: 0'] : ['Content-Type: application/sdp', 'Content-Length: [len]']),
+  ];
+  return `<send ${options.next ?? ''}><![CDATA[\n\n${lines.join('\n')}\n\n${options.sdp ?? ''}\n]]></send>`;
+}
+
+function request(start: string, branch: string, lines: string, more: { body?: string; next?: string } = {}): string {
+  const body = more.body ?? '';
+  return `<send retrans="500"${more.next === undefined ? '' : ` next="${more.next}"`}><![CDATA[
+
+${start} SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=z9hG4bK-[pid]-[call_number]-${branch}
+${lines}
+Max-Forwards: 70
+Content-Length: ${body === '' ? '0' : '[len]'}
+
+${body}
+]]></send>`;
+}
+
+function inDialog(method: string, headers: Headers, more: string, body = ''): string {
+  return `<send retrans="500"><![CDATA[
+
+${method} [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=[branch]-[cseq]
+[routes]
+${headers.from}
+${headers.to}
+Call-ID: [call_id]
+CSeq: [cseq] ${method}
+${more === '' ? '' : `${more}\n`}Max-Forwards: 70
+Content-Length: ${body === '' ? '0' : '[len]'}
+
+${body}
+]]></send>`;
+}
+
+/** ACK to 200, a transaction of its own (RFC 3261 section 13.2.2.4); the call is then talking. */
+function ack(headers: Headers): string {
+  return `<send next="talk"><![CDATA[
+
+ACK [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=[branch]-ack-[cseq]
+[routes]
+${headers.from}
+${headers.to}
+Call-ID: [call_id]
+CSeq: [cseq] ACK
+Max-Forwards: 70
+Content-Length: 0
+
+]]></send>`;
+}
+
+/** ACK to a final response that is not 2xx: same branch and request URI as the INVITE (RFC 3261 section 17.1.1.3). */
+function ackFailure(uri: string, branch: string, headers: Headers, next = ''): string {
+  return `<send${next === '' ? '' : ` next="${next}"`}><![CDATA[
+
+ACK ${uri} SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=z9hG4bK-[pid]-[call_number]-${branch}
+${headers.from}
+[last_To:]
+Call-ID: [call_id]
+CSeq: [cseq] ACK
+Max-Forwards: 70
+Content-Length: 0
+
+]]></send>`;
+}
+
+function sdp(media: Media, direction: string): string {
+  const dtmf = media.dtmf ?? true;
+  const types = [...media.codecs.map((codec) => PAYLOAD_TYPE[codec]), ...(dtmf ? [EVENT_PAYLOAD_TYPE] : [])];
+  return `v=0
+o=sipp [pid] [cseq] IN IP4 127.0.0.1
+s=-
+c=IN IP4 127.0.0.1
+t=0 0
+m=audio ${media.port} RTP/AVP ${types.join(' ')}
+${media.codecs.map((codec) => `a=rtpmap:${PAYLOAD_TYPE[codec]} ${codec}/8000`).join('\n')}
+${dtmf ? `a=rtpmap:${EVENT_PAYLOAD_TYPE} telephone-event/8000\na=fmtp:${EVENT_PAYLOAD_TYPE} 0-15\n` : ''}a=ptime:20
+a=${direction}
+`;
+}
