@@ -97,7 +97,7 @@ export class StreamFramer {
   #next(): Buffer | undefined {
     this.#skipLineEnds();
     const held = this.#store.subarray(this.#start, this.#end);
-    if (held.length === 0) return undefined;
+    if (held.length === 0 || (held.length === 1 && held[0] === CR)) return undefined; // half a line end, perhaps
     this.#crlfs = 0;
     this.#wanted ??= this.#frameLength(held);
     if (this.#wanted === undefined) {

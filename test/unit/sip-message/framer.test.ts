@@ -28,6 +28,7 @@ describe('StreamFramer', () => {
         expect(strings(frames)).toEqual([...MESSAGES, MESSAGES[0]]);
         expect([pings, framer.pending, framer.fault]).toEqual([1, 0, undefined]);
       }),
+      { examples: [[[1]], [[2]]] },
     );
   });
 
