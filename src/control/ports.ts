@@ -2,7 +2,8 @@
  * What the controller needs of the outside: signalling (src/sip implements it), media (media/engine.ts) and the clock.
  * Types only. Nothing here names SIP messages; statuses are SIP response codes because telephones speak them.
  */
-import type { ContactView } from '../call/views.ts';
+import type { CallView, ContactView, SupervisionView } from '../call/views.ts';
+import type { TimelineEntry } from './service.ts';
 
 /** Who is calling, as established by the signalling edge: a trunk's host, or a user that proved itself by digest. */
 export type CallSource =
@@ -136,4 +137,23 @@ export interface Clock {
   now(): number; // ms since the epoch
   /** Returns a function that cancels. */
   after(ms: number, task: () => void): () => void;
+}
+
+/** What is written down for good. */
+export type JournalRecord =
+  | { readonly kind: 'timeline'; readonly callId: string; readonly entry: TimelineEntry }
+  /** R-SEE-5: one per supervision, when it has ended. Never changed afterwards. */
+  | {
+      readonly kind: 'audit';
+      readonly at: string;
+      readonly supervision: SupervisionView;
+      readonly target: { readonly userId: string | null; readonly name: string };
+    }
+  /** A closed call, whole. */
+  | { readonly kind: 'call'; readonly call: CallView; readonly timeline: readonly TimelineEntry[] };
+
+/** Where records go (src/store implements it). */
+export interface Journal {
+  /** Durable when it returns. Throws where it could not be written. */
+  append(record: JournalRecord): void;
 }
