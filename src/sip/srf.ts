@@ -104,7 +104,14 @@ export interface SrfApp {
   ): void;
   request(
     uri: string,
-    options: { method: string; headers?: Headers; body?: string; stackDialogId?: string; proxy?: string },
+    options: {
+      method: string;
+      headers?: Headers;
+      body?: string;
+      stackDialogId?: string;
+      proxy?: string;
+      auth?: { username: string; password: string };
+    },
     callback: (error: unknown, request?: SrfRequest) => void,
   ): void;
 }
