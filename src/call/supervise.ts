@@ -74,7 +74,6 @@ export function startSupervision(work: Work, request: Start): void {
           keys: true,
           person: by,
         });
-  if (phone.kind === 'incoming') work.effects.push({ type: 'answer', leg: own.id });
   call.supervisions.push({
     id: request.supervisionId,
     supervisor: { id: by.userId, name: by.name },

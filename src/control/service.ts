@@ -29,6 +29,12 @@ export interface TimelineEntry {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** Where a call is sent to, or who is consulted. */
+export type Destination = { readonly agent: string } | { readonly queue: string } | { readonly number: string };
+
+/** R-ACT-4: the call, and by how many units the agent's capacity is exceeded. */
+export type Assigned = CallView & { readonly excess: number };
+
 export interface ControlService {
   agents(actor: Actor): readonly UserView[];
   supervisors(actor: Actor): readonly UserView[];
@@ -44,6 +50,25 @@ export interface ControlService {
   hold(actor: Actor, callId: string): Promise<CallView>;
   resume(actor: Actor, callId: string): Promise<CallView>;
   hangup(actor: Actor, callId: string): Promise<CallView>;
+
+  /** The agent talks to someone apart, the customer hears music. Resolves once the other phone is being rung. */
+  consult(actor: Actor, callId: string, to: Destination): Promise<CallView>;
+  /** Attended transfer: the consulted one stays with the customer, the agent leaves. */
+  consultComplete(actor: Actor, callId: string): Promise<CallView>;
+  consultCancel(actor: Actor, callId: string): Promise<CallView>;
+  /** The consulted one joins the conversation. */
+  conference(actor: Actor, callId: string): Promise<CallView>;
+
+  /** R-ACT-1: with the own supervision's leg, or by ringing the supervisor's phone. */
+  takeover(actor: Actor, callId: string): Promise<CallView>;
+  /** R-ACT-2, R-ACT-3: by a supervisor, or by the agent for the own call. */
+  transfer(actor: Actor, callId: string, to: Destination): Promise<CallView>;
+  /** R-ACT-4. */
+  assign(actor: Actor, callId: string, to: Destination, override: boolean): Promise<Assigned>;
+  /** R-ACT-5. */
+  end(actor: Actor, callId: string): Promise<CallView>;
+  /** R-SEE-6: from -1 to 1, null for unknown. */
+  setSentiment(actor: Actor, callId: string, value: number | null): Promise<CallView>;
 
   /** Resolves as soon as the supervisor's phone is being rung (state `ringing`). */
   startSupervision(actor: Actor, callId: string, request: StartSupervision): Promise<SupervisionView>;

@@ -1,0 +1,33 @@
+/** Who may see what (R-START-5, R-SEE-2). Pure. */
+import { isAgent, isLive, type Call, type Person } from '../call/model.ts';
+
+/** Teams that a call belongs to: its queue's and its agents'; once it is over, of all who were agents in it. */
+export function teamsOfCall(call: Call): Set<string> {
+  const ended = call.phase === 'closed' || call.phase === 'wrap-up';
+  const teams = new Set<string>();
+  if (call.queue !== null) teams.add(call.queue.team);
+  for (const p of call.participants) {
+    if (isAgent(p) && p.team !== null && (ended || isLive(p))) teams.add(p.team);
+  }
+  return teams;
+}
+
+/** full: with supervisions. plain: a participant's own view, without a trace of them. null: not at all. */
+export function sight(person: Person, call: Call, everyone: boolean): 'full' | 'plain' | null {
+  if (person.role === 'admin') return 'full';
+  if (person.role === 'supervisor') {
+    if (call.supervisions.some((s) => s.supervisor.id === person.userId)) return 'full';
+    const teams = teamsOfCall(call);
+    if (person.teams.some((team) => teams.has(team))) return 'full';
+  }
+  const takesPart = call.participants.some((p) => p.userId === person.userId && p.role !== 'supervisor');
+  if (!takesPart) return null;
+  return everyone ? 'full' : 'plain';
+}
+
+/** Supervisors and admins see the people of their teams; an agent the own team. */
+export function seesUser(person: Person, other: { readonly id: string; readonly teams: readonly string[] }): boolean {
+  return (
+    person.role === 'admin' || person.userId === other.id || other.teams.some((team) => person.teams.includes(team))
+  );
+}
