@@ -48,7 +48,7 @@ export class ApiClient {
   }
 
   calls(): Promise<CallView[]> {
-    return this.#list('/calls', 'calls');
+    return this.#ask('GET', '/calls');
   }
 
   call(id: string): Promise<CallView> {
@@ -56,7 +56,7 @@ export class ApiClient {
   }
 
   agents(): Promise<UserView[]> {
-    return this.#list('/agents', 'agents');
+    return this.#ask('GET', '/agents');
   }
 
   async agent(id: string): Promise<UserView> {
@@ -66,7 +66,7 @@ export class ApiClient {
   }
 
   queues(): Promise<QueueView[]> {
-    return this.#list('/queues', 'queues');
+    return this.#ask('GET', '/queues');
   }
 
   setState(agent: string, state: AgentState): Promise<UserView> {
@@ -89,7 +89,7 @@ export class ApiClient {
   }
 
   supervisions(): Promise<SupervisionView[]> {
-    return this.#list('/supervisions', 'supervisions');
+    return this.#ask('GET', '/supervisions');
   }
 
   change(id: string, change: { readonly mode?: Mode; readonly paused?: boolean }): Promise<SupervisionView> {
@@ -114,11 +114,5 @@ export class ApiClient {
       throw new Problem(`${method} ${path}`, answer.status, (answer.body ?? {}) as Record<string, unknown>);
     }
     return answer.body as T;
-  }
-
-  /** Lists come bare or under their name. */
-  async #list<T>(path: string, name: string): Promise<T[]> {
-    const body = await this.#ask<T[] | Record<string, T[]>>('GET', path);
-    return Array.isArray(body) ? body : (body[name] ?? body['items'] ?? []);
   }
 }

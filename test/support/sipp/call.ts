@@ -113,6 +113,19 @@ export class SippCall {
     await this.#reinvite('sendrecv');
   }
 
+  /** Ends the call whatever it has come to, if it is not over by itself in a moment. Never rejects. */
+  async finish(): Promise<void> {
+    const over = (): boolean => this.over || this.steps.length === 0;
+    const soon = async (ms: number): Promise<boolean> => {
+      return until('the end of the call', over, ms).catch(() => false);
+    };
+    if (await soon(this.has('answered') ? 150 : 0)) return;
+    if (this.has('answered')) this.#order('bye');
+    else if (this.has('invite')) this.#order('reject480');
+    else this.#order('cancel');
+    await soon(1500);
+  }
+
   /** A key by SIP INFO; resolves when it is answered with 200. */
   async info(digit: string): Promise<void> {
     const before = this.#count('informed');

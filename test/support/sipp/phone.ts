@@ -109,10 +109,11 @@ export class SippPhone {
     return this.#sipp?.messages() ?? '';
   }
 
-  /** Unregisters and ends. Throws if sipp met a message that its scenario does not expect. */
+  /** Hangs up, unregisters and ends. Throws if sipp met a message that its scenario does not expect. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    for (const call of this.calls) await call.finish();
     const faults = this.faults();
     await this.#sipp?.stop();
     this.ear.close();
@@ -225,10 +226,11 @@ export class SippCaller {
     return this.#sipp.messages();
   }
 
-  /** Ends sipp. Throws if it met a message that its scenario does not expect. */
+  /** Hangs up and ends. Throws if it met a message that its scenario does not expect. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.call.finish();
     const faults = this.call.has('aborted') ? `${this.name} met an unexpected message:\n${this.#sipp.errors()}` : '';
     await this.#sipp.stop();
     this.ear.close();

@@ -1,5 +1,5 @@
 /** sipp against sipp, without Earshot between them: the harness must carry a whole call, and must see what is wrong. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { expectMatrix } from '../../support/hear.ts';
 import { freePort } from '../../support/ports.ts';
 import { assertNoChildren } from '../../support/process.ts';
@@ -8,6 +8,7 @@ import { SippCaller, SippPhone } from '../../support/sipp/phone.ts';
 import { TONES } from '../../support/tones.ts';
 
 const DOMAIN = 'earshot.test';
+vi.setConfig({ testTimeout: 20_000 });
 const open: { close(): Promise<void> }[] = [];
 
 afterEach(async () => {
