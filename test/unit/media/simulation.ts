@@ -4,6 +4,7 @@
  * apart: leg i's frame k has the value (k mod 12 + 1) * 13^i in all its samples.
  */
 import { CODECS } from '../../../media/codec/codecs.ts';
+import type { AudioCodec } from '../../../media/codec/codecs.ts';
 import { MixBridge } from '../../../media/mixer/bridge.ts';
 import type { Matrix, MixLeg } from '../../../media/mixer/bridge.ts';
 import { FRAME } from '../../../media/mixer/constants.ts';
@@ -85,7 +86,7 @@ export class Simulation {
       this.bridge.configure(
         leg,
         {
-          receive: new Map([
+          receive: new Map<number, AudioCodec | 'event'>([
             [L16, CODECS.L16],
             [EVENT, 'event'],
           ]),

@@ -1,0 +1,66 @@
+/**
+ * Engine 1, embedded: SIP legs end in Earshot's own RTP threads (media/worker), which forward and mix by the hear matrix.
+ * WebRTC legs are to end in mediasoup and cross to those threads by RTP on loopback, as legs like any other.
+ */
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { isCodecName } from '../codec/codecs.ts';
+import { RINGBACK } from '../mixer/generator.ts';
+import type { Cadence } from '../mixer/generator.ts';
+import { EmbeddedEngine } from '../worker/engine.ts';
+import type { Log } from '../worker/engine.ts';
+import { SoundCache } from '../worker/sounds.ts';
+
+export type { EmbeddedEngine } from '../worker/engine.ts';
+
+export interface MediasoupEngineOptions {
+  /** Address that RTP sockets are bound to. */
+  readonly address: string;
+  /** Address written into SDP, where it is another one (behind NAT). */
+  readonly announcedAddress?: string;
+  /** First and last UDP port. */
+  readonly rtpPorts: readonly [number, number];
+  /** Offered and accepted, the preferred one first. Those that RTP legs cannot carry are left out there. */
+  readonly codecs: readonly string[];
+  /** Media threads. Default: one less than there are cores, at least one. */
+  readonly threads?: number;
+  /** Hold music: WAV, mono, 16 bit, 8 or 16 kHz. */
+  readonly music?: string;
+  /** Default: 425 Hz, one second on, four off. */
+  readonly ringback?: Cadence;
+  /** After so many seconds without a packet `onSilence` is told of a peer that should send. Default 10. */
+  readonly silenceSeconds?: number;
+  readonly log?: Log;
+}
+
+const MUSIC = fileURLToPath(new URL('../sounds/music.wav', import.meta.url));
+
+/** Starts the media threads. @throws where the music cannot be read or no codec is left; MediaError `engine_lost` */
+export async function createMediasoupEngine(options: MediasoupEngineOptions): Promise<EmbeddedEngine> {
+  const codecs = options.codecs.filter(isCodecName);
+  if (codecs.length === 0) throw new RangeError('media.codecs: PCMU or PCMA is wanted among them');
+  const sounds = new SoundCache();
+  const music = options.music ?? MUSIC;
+  const engine = new EmbeddedEngine({
+    threads: options.threads ?? Math.max(1, availableParallelism() - 1),
+    thread: {
+      address: options.address,
+      music: await sounds.load(music),
+      ringback: options.ringback ?? RINGBACK,
+      silenceSeconds: options.silenceSeconds ?? 10,
+    },
+    announcedAddress: options.announcedAddress ?? options.address,
+    codecs,
+    rtpPorts: options.rtpPorts,
+    sounds,
+    log: options.log ?? (() => undefined),
+    webrtcReason: 'this version serves SIP legs over RTP only',
+  });
+  try {
+    await engine.ready();
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  return engine;
+}

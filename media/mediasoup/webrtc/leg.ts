@@ -1,0 +1,382 @@
+/**
+ * One WebRTC leg: a WebRtcTransport towards the browser and a PlainTransport on loopback towards the leg's socket in the
+ * RTP thread, with one producer and one consumer each way between them. It mixes nothing and decides nothing.
+ *
+ * mediasoup has to know the SSRC of what it receives beforehand: the browser tells its own in the SDP (or is known by its
+ * mid), and the thread's is ours to tell.
+ */
+import type { types } from 'mediasoup';
+import { MediaError, type Direction, type Negotiated } from '../../engine.ts';
+import { compose, type Local } from './compose.ts';
+import {
+  MID_EXTENSION,
+  readPeer,
+  SHAPES,
+  type Peer,
+  type PeerCodec,
+  type Setup,
+  type WebrtcCodec,
+} from './description.ts';
+import type { WebrtcWorkers } from './workers.ts';
+
+export interface WebrtcLegOptions {
+  readonly workers: WebrtcWorkers;
+  /** What may be agreed, the preferred one first. */
+  readonly codecs: readonly WebrtcCodec[];
+  /** The leg's socket in the RTP thread, and the SSRC that it sends with. */
+  readonly thread: { readonly address: string; readonly port: number; readonly ssrc: number };
+  /** The browser's offer; absent: Earshot makes it. */
+  readonly offer?: string;
+  /** The worker died; the leg is closed. Called at most once. */
+  readonly onLost: (error: MediaError) => void;
+}
+
+/** What crosses between mediasoup and the RTP thread, once it is agreed. */
+export interface Crossing {
+  /** Where the thread sends, and the only source that it hears. */
+  readonly address: string;
+  readonly port: number;
+  /** Payload types as the thread receives and sends them; it sends the first. */
+  readonly codecs: readonly PeerCodec[];
+  /** Payload type of telephone-event at 8000 Hz; null: not agreed. */
+  readonly eventPayloadType: number | null;
+  /** Whether the browser wants to be sent anything. */
+  readonly sends: boolean;
+}
+
+const LOOPBACK = '127.0.0.1';
+const EVENT_RATE = 8000;
+const OWN_PAYLOAD_TYPES: Readonly<Record<WebrtcCodec, number>> = { PCMU: 0, PCMA: 8, opus: 111 };
+const OWN_EVENT_PAYLOAD_TYPE = 126;
+
+const MIRROR: Readonly<Record<Direction, Direction>> = {
+  sendrecv: 'sendrecv',
+  sendonly: 'recvonly',
+  recvonly: 'sendonly',
+  inactive: 'inactive',
+};
+
+/**
+ * telephone-event is no codec that mediasoup's consumers pass on. They do not look into the payload: under the name of a
+ * codec of the same clock rate that nothing else uses it passes.
+ */
+const EVENT_ALIAS = { mimeType: 'audio/iLBC', clockRate: EVENT_RATE } as const;
+
+type CodecParameters = types.RtpCodecParameters;
+
+function parameters(codecs: readonly PeerCodec[], eventPayloadType: number | null): CodecParameters[] {
+  const audio = codecs.map(({ name, payloadType }) => {
+    const { clockRate, channels } = SHAPES[name];
+    return { mimeType: `audio/${name}`, payloadType, clockRate, ...(channels > 1 ? { channels } : {}) };
+  });
+  return eventPayloadType === null ? audio : [...audio, { ...EVENT_ALIAS, payloadType: eventPayloadType }];
+}
+
+export class WebrtcLeg {
+  readonly #options: WebrtcLegOptions;
+  readonly #router: types.Router;
+  readonly #transport: types.WebRtcTransport;
+  readonly #plain: types.PlainTransport;
+  readonly #codecs: readonly PeerCodec[]; // what the router knows
+  readonly #eventPayloadType: number | null;
+  readonly #sessionId = Math.floor(Math.random() * 2 ** 48);
+  #version = 0;
+  #localSdp = '';
+  #peer: Peer | null = null;
+  #setup: Setup = 'actpass';
+  #incoming: types.Producer | null = null;
+  #outgoing: types.Consumer | null = null;
+  #closed = false;
+
+  private constructor(
+    options: WebrtcLegOptions,
+    parts: { router: types.Router; transport: types.WebRtcTransport; plain: types.PlainTransport },
+    codecs: readonly PeerCodec[],
+    eventPayloadType: number | null,
+  ) {
+    this.#options = options;
+    this.#router = parts.router;
+    this.#transport = parts.transport;
+    this.#plain = parts.plain;
+    this.#codecs = codecs;
+    this.#eventPayloadType = eventPayloadType;
+    parts.router.on('workerclose', () => {
+      if (this.#closed) return;
+      this.#closed = true;
+      options.onLost(new MediaError('engine_lost', 'the mediasoup worker died'));
+    });
+  }
+
+  /**
+   * Takes the browser's offer (its answer is `localSdp` then) or makes one.
+   * @throws {MediaError} `webrtc_unavailable`, `sdp_invalid`, `sdp_unacceptable`, `ports_exhausted`, `engine_lost`
+   */
+  static async create(options: WebrtcLegOptions): Promise<WebrtcLeg> {
+    const peer = options.offer === undefined ? null : readPeer(options.offer);
+    const codecs = peer === null ? ownCodecs(options.codecs) : agreed(options.codecs, peer);
+    const events = peer === null ? OWN_EVENT_PAYLOAD_TYPE : (peer.events.get(EVENT_RATE) ?? null);
+    const { workers, thread } = options;
+    const router = await workers.createRouter(
+      parameters(codecs, events).map(({ payloadType, ...codec }) => ({
+        kind: 'audio',
+        preferredPayloadType: payloadType,
+        ...codec,
+      })),
+    );
+    try {
+      const leg = new WebrtcLeg(options, await transports(router, workers, thread), codecs, events);
+      await leg.#sendToBrowser();
+      if (peer === null) leg.#describe();
+      else await leg.#takeOffer(peer);
+      return leg;
+    } catch (error) {
+      router.close();
+      throw asMediaError(error);
+    }
+  }
+
+  get localSdp(): string {
+    return this.#localSdp;
+  }
+
+  get negotiated(): Negotiated | null {
+    const peer = this.#peer;
+    if (peer === null) return null;
+    return {
+      codec: this.#sent(peer)[0]!.name,
+      direction: peer.direction,
+      address: peer.address,
+      port: peer.port,
+      ptime: peer.ptime,
+      dtmf: this.#crossingEvents(peer) !== null,
+    };
+  }
+
+  /** For the leg's socket in the RTP thread; anew after every exchange. Nothing is sent before the first. */
+  get crossing(): Crossing {
+    const peer = this.#peer;
+    return {
+      address: LOOPBACK,
+      port: this.#plain.tuple.localPort,
+      codecs: peer === null ? this.#codecs : this.#sent(peer),
+      eventPayloadType: peer === null ? this.#eventPayloadType : this.#crossingEvents(peer),
+      sends: peer?.direction === 'sendrecv' || peer?.direction === 'recvonly',
+    };
+  }
+
+  /** The browser's answer to our offer; again for a provisional and a final one. */
+  async accept(answer: string): Promise<void> {
+    this.#guard();
+    const peer = readPeer(answer);
+    agreed(this.#options.codecs, peer);
+    if (peer.setup === 'actpass') throw new MediaError('sdp_unacceptable', 'an answer chooses its DTLS role');
+    try {
+      await this.#connect(peer, peer.setup === 'active' ? 'client' : 'server');
+      this.#setup = peer.setup === 'active' ? 'passive' : 'active';
+      await this.#receiveFrom(peer);
+    } catch (error) {
+      throw asMediaError(error);
+    }
+  }
+
+  /** The browser's new offer (hold, resume, ICE restart): resolves with our answer. */
+  async answer(offer: string): Promise<string> {
+    this.#guard();
+    const peer = readPeer(offer);
+    agreed(this.#options.codecs, peer);
+    try {
+      await this.#takeOffer(peer);
+    } catch (error) {
+      throw asMediaError(error);
+    }
+    return this.#localSdp;
+  }
+
+  /** An offer of our own in an established session. */
+  offer(): string {
+    this.#guard();
+    this.#describe();
+    return this.#localSdp;
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#router.close();
+  }
+
+  #guard(): void {
+    if (this.#closed) throw new MediaError('closed', 'the WebRTC leg is closed');
+  }
+
+  /** Codecs that both know, ours in front, by the payload types in use. */
+  #sent(peer: Peer): PeerCodec[] {
+    const names = agreed(this.#options.codecs, peer).map((codec) => codec.name);
+    return this.#codecs.filter((codec) => names.includes(codec.name));
+  }
+
+  #crossingEvents(peer: Peer): number | null {
+    return peer.events.has(EVENT_RATE) ? this.#eventPayloadType : null;
+  }
+
+  async #takeOffer(peer: Peer): Promise<void> {
+    const restarted = this.#peer !== null && this.#peer.iceUfrag !== peer.iceUfrag;
+    // A browser that offers both roles is let be the client: its first flight comes once ICE has found the way.
+    if (this.#setup === 'actpass') this.#setup = peer.setup === 'passive' ? 'active' : 'passive';
+    await this.#connect(peer, this.#setup === 'active' ? 'server' : 'client');
+    if (restarted) await this.#transport.restartIce();
+    await this.#receiveFrom(peer);
+    this.#describe(peer);
+  }
+
+  async #connect(peer: Peer, role: 'client' | 'server'): Promise<void> {
+    if (this.#peer === null) {
+      await this.#transport.connect({ dtlsParameters: { role, fingerprints: [...peer.fingerprints] } });
+    } else if (this.#peer.fingerprints[0]?.value !== peer.fingerprints[0]?.value) {
+      throw new MediaError('sdp_unacceptable', 'another certificate (a=fingerprint) needs a call of its own');
+    }
+  }
+
+  /** From the thread to the browser, from the start, so that our description tells the SSRC. */
+  async #sendToBrowser(): Promise<void> {
+    const producer = await this.#plain.produce({
+      kind: 'audio',
+      rtpParameters: {
+        codecs: parameters(this.#codecs, this.#eventPayloadType),
+        encodings: [{ ssrc: this.#options.thread.ssrc }],
+        rtcp: { cname: 'earshot' },
+      },
+    });
+    this.#outgoing = await this.#transport.consume({ producerId: producer.id, rtpCapabilities: this.#capabilities() });
+  }
+
+  /** From the browser to the thread; anew only where the browser's stream has changed. */
+  async #receiveFrom(peer: Peer): Promise<void> {
+    const before = this.#peer;
+    if (this.#incoming === null || before === null || !sameStream(before, peer)) {
+      this.#incoming?.close();
+      this.#incoming = null;
+      const parameters = this.#peerParameters(peer);
+      if (parameters !== null) {
+        this.#incoming = await this.#transport.produce({ kind: 'audio', rtpParameters: parameters });
+        await this.#plain.consume({ producerId: this.#incoming.id, rtpCapabilities: this.#capabilities() });
+      }
+    }
+    this.#peer = peer;
+  }
+
+  /** What the browser sends, in mediasoup's terms; null: nothing yet. */
+  #peerParameters(peer: Peer): types.RtpParameters | null {
+    const byMid = peer.mid !== null && peer.midExtension !== null;
+    if (peer.ssrc === null && !byMid) {
+      if (peer.direction === 'recvonly' || peer.direction === 'inactive') return null;
+      throw new MediaError('sdp_unacceptable', 'neither a=ssrc nor a=extmap for the mid tells whose packets these are');
+    }
+    const known = peer.codecs.filter(({ name }) => this.#codecs.some((codec) => codec.name === name));
+    const events = this.#eventPayloadType === null ? undefined : peer.events.get(EVENT_RATE);
+    return {
+      codecs: parameters(known, events ?? null),
+      headerExtensions: byMid ? [{ uri: MID_EXTENSION, id: peer.midExtension }] : [],
+      encodings: [peer.ssrc === null ? {} : { ssrc: peer.ssrc }],
+      ...(byMid ? { mid: peer.mid } : {}),
+      rtcp: peer.cname === null ? {} : { cname: peer.cname },
+    };
+  }
+
+  #capabilities(): types.RtpCapabilities {
+    return { codecs: this.#router.rtpCapabilities.codecs ?? [], headerExtensions: [] };
+  }
+
+  #describe(answers?: Peer): void {
+    const { iceParameters, iceCandidates, dtlsParameters } = this.#transport;
+    const fingerprint =
+      dtlsParameters.fingerprints.find((each) => each.algorithm === 'sha-256') ?? dtlsParameters.fingerprints[0];
+    const known = answers ?? this.#peer;
+    const events = this.#eventPayloadType === null ? [] : ([[EVENT_RATE, this.#eventPayloadType]] as const);
+    this.#version += 1;
+    const local: Local = {
+      sessionId: this.#sessionId,
+      version: this.#version,
+      ice: {
+        ufrag: iceParameters.usernameFragment,
+        password: iceParameters.password,
+        candidates: iceCandidates.map(({ foundation, priority, address, port }) => ({
+          foundation,
+          priority,
+          address,
+          port,
+        })),
+      },
+      fingerprints: fingerprint === undefined ? [] : [fingerprint],
+      setup: answers === undefined ? 'actpass' : this.#setup,
+      mid: known === null ? '0' : known.mid,
+      bundled: known === null || known.bundled,
+      protocol: known?.lines[known.index]?.protocol ?? 'UDP/TLS/RTP/SAVPF',
+      direction: answers === undefined ? 'sendrecv' : MIRROR[answers.direction],
+      codecs: answers === undefined ? this.#codecs : this.#sent(answers).slice(0, 1),
+      events: new Map(answers?.events.has(EVENT_RATE) === false ? [] : events),
+      midExtension: known === null ? 1 : known.midExtension,
+      ssrc: this.#outgoing?.rtpParameters.encodings?.[0]?.ssrc ?? 0,
+      lines: known?.lines ?? [],
+      index: known?.index ?? 0,
+    };
+    this.#localSdp = compose(local);
+  }
+}
+
+async function transports(
+  router: types.Router,
+  { settings }: WebrtcWorkers,
+  thread: WebrtcLegOptions['thread'],
+): Promise<{ router: types.Router; transport: types.WebRtcTransport; plain: types.PlainTransport }> {
+  const [min, max] = settings.ports;
+  const transport = await router.createWebRtcTransport({
+    listenInfos: [
+      {
+        protocol: 'udp',
+        ip: settings.address,
+        ...(settings.announcedAddress === undefined ? {} : { announcedAddress: settings.announcedAddress }),
+        portRange: { min, max },
+      },
+    ],
+    enableUdp: true,
+    enableTcp: false,
+  });
+  const plain = await router.createPlainTransport({
+    listenInfo: { protocol: 'udp', ip: LOOPBACK },
+    rtcpMux: true,
+    comedia: false,
+  });
+  await plain.connect({ ip: thread.address, port: thread.port });
+  return { router, transport, plain };
+}
+
+function ownCodecs(names: readonly WebrtcCodec[]): PeerCodec[] {
+  return names.map((name) => ({ name, payloadType: OWN_PAYLOAD_TYPES[name] }));
+}
+
+/** What both know, in our order of preference, by the peer's payload types. */
+function agreed(names: readonly WebrtcCodec[], peer: Peer): PeerCodec[] {
+  const found = names.flatMap((name) => peer.codecs.filter((codec) => codec.name === name));
+  if (found.length === 0)
+    throw new MediaError('sdp_unacceptable', `no codec in common: ${names.join(', ')} are known here`);
+  return found;
+}
+
+function sameStream(a: Peer, b: Peer): boolean {
+  const told = ({ ssrc, mid, codecs, events, midExtension }: Peer): string =>
+    JSON.stringify([ssrc, mid, codecs, [...events], midExtension]);
+  return told(a) === told(b);
+}
+
+function asMediaError(error: unknown): MediaError {
+  if (error instanceof MediaError) return error;
+  const detail = error instanceof Error ? error.message : String(error);
+  if (/no more available ports|no available port/i.test(detail))
+    return new MediaError('ports_exhausted', detail, { cause: error });
+  if (error instanceof Error && error.name === 'InvalidStateError') {
+    return new MediaError('engine_lost', detail, { cause: error });
+  }
+  return new MediaError('sdp_unacceptable', detail, { cause: error });
+}

@@ -1,0 +1,157 @@
+/** One call's audio as the rest of Earshot sees it: endpoints by id, all in one media thread. */
+import { randomInt } from 'node:crypto';
+import { MediaError } from '../engine.ts';
+import type { Bridge, BridgeEvents, Endpoint, EndpointOptions, EngineMatrix } from '../engine.ts';
+import { isWebRtc, parseRemote } from '../sdp/remote.ts';
+import { RtpEndpoint } from './endpoint.ts';
+import type { EngineContext } from './engine.ts';
+import { CommandError } from './handle.ts';
+import type { ThreadHandle } from './handle.ts';
+import { LegHandle } from './leg-handle.ts';
+import type { ThreadEvent } from './pool.ts';
+
+export class EmbeddedBridge implements Bridge {
+  readonly callId: string;
+  readonly #number: number;
+  readonly #thread: ThreadHandle;
+  readonly #context: EngineContext;
+  readonly #events: BridgeEvents;
+  readonly #onClosed: () => void;
+  /** By id. null: being made. */
+  readonly #endpoints = new Map<string, RtpEndpoint | null>();
+  readonly #byLeg = new Map<number, RtpEndpoint>();
+  #closed = false;
+
+  constructor(
+    callId: string,
+    number: number,
+    thread: ThreadHandle,
+    context: EngineContext,
+    events: BridgeEvents,
+    onClosed: () => void,
+  ) {
+    this.callId = callId;
+    this.#number = number;
+    this.#thread = thread;
+    this.#context = context;
+    this.#events = events;
+    this.#onClosed = onClosed;
+  }
+
+  async createEndpoint(options: EndpointOptions): Promise<Endpoint> {
+    this.#assertOpen();
+    if (options.transport === 'webrtc' || (options.offer !== undefined && isWebRtc(options.offer))) {
+      throw new MediaError('webrtc_unavailable', this.#context.webrtcReason);
+    }
+    if (this.#endpoints.has(options.id)) throw new TypeError(`the bridge has an endpoint ${options.id} already`);
+    if (options.offer !== undefined) parseRemote(options.offer); // before anything is taken for it
+    this.#endpoints.set(options.id, null);
+    try {
+      const leg = await this.#openLeg(options);
+      const endpoint = new RtpEndpoint(options.id, leg, this.#context, () => this.#forget(options.id, leg.number));
+      this.#endpoints.set(options.id, endpoint);
+      this.#byLeg.set(leg.number, endpoint);
+      try {
+        this.#assertOpen();
+        await endpoint.begin(options.offer);
+      } catch (error) {
+        await endpoint.close();
+        throw error;
+      }
+      return endpoint;
+    } catch (error) {
+      if (this.#endpoints.get(options.id) === null) this.#endpoints.delete(options.id);
+      throw error instanceof CommandError ? new MediaError('closed', 'the bridge is closed', { cause: error }) : error;
+    }
+  }
+
+  async applyMatrix(matrix: EngineMatrix, version: number): Promise<void> {
+    this.#assertOpen();
+    await this.#request({
+      type: 'applyMatrix',
+      bridge: this.#number,
+      rows: [...matrix].map(([listener, sources]) => [listener, [...sources]] as const),
+      version,
+    });
+  }
+
+  watchLevels(on: boolean): void {
+    if (this.#closed) return;
+    this.#request({ type: 'watchLevels', bridge: this.#number, on }).catch((error: unknown) => this.#ignore(error));
+  }
+
+  /** Idempotent; the endpoints are closed with it. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const closing = this.#request({ type: 'closeBridge', bridge: this.#number }).catch((error: unknown) => this.#ignore(error));
+    await Promise.all([...this.#byLeg.values()].map((endpoint) => endpoint.close()));
+    await closing;
+    this.#onClosed();
+  }
+
+  owns(leg: number): boolean {
+    return this.#byLeg.has(leg);
+  }
+
+  /** Something happened in the thread. */
+  handle(event: ThreadEvent): void {
+    if (this.#closed) return;
+    if (event.type === 'levels') {
+      this.#events.onLevels(event.levels);
+      return;
+    }
+    const endpoint = this.#byLeg.get(event.leg);
+    if (endpoint === undefined) return;
+    if (event.type === 'digit') this.#events.onDtmf(endpoint.id, event.digit);
+    else if (event.type === 'silence') this.#events.onSilence(endpoint.id, event.seconds);
+    else endpoint.played(event.playback);
+  }
+
+  /** The thread has died. */
+  lost(error: MediaError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const endpoint of [...this.#byLeg.values()]) endpoint.lost();
+    this.#onClosed();
+    this.#events.onLost(error);
+  }
+
+  async #openLeg(options: EndpointOptions): Promise<LegHandle> {
+    const { ports } = this.#context;
+    // Ports may be held by other programs: as many tries as there are pairs.
+    for (let tries = ports.size; tries > 0; tries--) {
+      const port = ports.take(Date.now());
+      if (port === null) break;
+      const leg = new LegHandle(this.#context.nextNumber(), port, randomInt(1, 2 ** 32), this.#thread, ports);
+      try {
+        await leg.open(this.#number, options.id, options.dtmf !== 'collect', options.signallingAddress ?? null);
+        return leg;
+      } catch (error) {
+        if (!(error instanceof CommandError) || error.failure !== 'port_busy') throw error;
+      }
+    }
+    throw new MediaError('ports_exhausted', 'no RTP port is free; widen media.rtpPorts');
+  }
+
+  #forget(id: string, leg: number): void {
+    this.#byLeg.delete(leg);
+    this.#endpoints.delete(id);
+  }
+
+  async #request(command: Parameters<ThreadHandle['request']>[0]): Promise<void> {
+    try {
+      await this.#thread.request(command);
+    } catch (error) {
+      throw error instanceof CommandError ? new MediaError('closed', 'the bridge is closed', { cause: error }) : error;
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new MediaError('closed', 'the bridge is closed');
+  }
+
+  #ignore(error: unknown): void {
+    if (!(error instanceof MediaError)) this.#context.log('error', 'a media command failed', { reason: String(error) });
+  }
+}

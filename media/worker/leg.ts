@@ -1,0 +1,208 @@
+/** A leg in its media thread: two sockets, who may send to them, and the reports about what came and went. */
+import { createSocket } from 'node:dgram';
+import type { RemoteInfo, Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { CLOCK_RATE, CODECS } from '../codec/codecs.ts';
+import type { EndpointStats } from '../engine.ts';
+import { SAMPLES_PER_MS } from '../mixer/constants.ts';
+import type { MixBridge, MixLeg } from '../mixer/bridge.ts';
+import { isRtcp, parseRtp, RtpHeader } from '../rtp/packet.ts';
+import type { AgreedMedia } from '../sdp/session.ts';
+import { Gate } from './gate.ts';
+import type { OpenLeg } from './protocol.ts';
+import { Reporter } from './reporter.ts';
+
+/** Something is sent to a listener that hears nobody this often, in ms (RFC 6263). */
+const KEEP_ALIVE_MS = 5000;
+
+export interface LegContext {
+  readonly address: string;
+  readonly bridge: MixBridge;
+  readonly silenceSeconds: number;
+  readonly onDigit: (digit: string) => void;
+  readonly onSilence: (seconds: number) => void;
+  readonly onSendError: () => void;
+}
+
+/** Addresses are numbers here; looking them up would cost more than sending. */
+const lookup = (hostname: string, _options: unknown, callback: (error: null, address: string, family: number) => void) =>
+  callback(null, hostname, 4);
+
+export class RtpLeg {
+  readonly #options: OpenLeg;
+  readonly #context: LegContext;
+  readonly #rtp: Socket;
+  readonly #rtcp: Socket;
+  readonly #gate: Gate;
+  readonly #reporter: Reporter;
+  readonly #header = new RtpHeader();
+  #mixLeg: MixLeg | null = null;
+  #media: AgreedMedia | null = null;
+  #closed = false;
+  #rejected = 0;
+  #quietSince = 0;
+  #quietReported = 0;
+
+  constructor(options: OpenLeg, context: LegContext) {
+    this.#options = options;
+    this.#context = context;
+    this.#gate = new Gate(options.signallingAddress);
+    this.#reporter = new Reporter(options.ssrc, options.cname);
+    this.#rtp = createSocket({ type: 'udp4', lookup });
+    this.#rtcp = createSocket({ type: 'udp4', lookup });
+  }
+
+  /** Binds both sockets and joins the bridge. Rejects, with nothing left open, where a port is taken. */
+  async open(): Promise<void> {
+    const { address } = this.#context;
+    try {
+      await bind(this.#rtp, this.#options.port, address);
+      await bind(this.#rtcp, this.#options.port + 1, address);
+    } catch (error) {
+      this.#closeSockets();
+      throw error;
+    }
+    if (this.#closed) return;
+    for (const socket of [this.#rtp, this.#rtcp]) socket.on('error', this.#context.onSendError);
+    const { id, ssrc, passEvents } = this.#options;
+    this.#mixLeg = this.#context.bridge.add(
+      {
+        id,
+        ssrc,
+        firstSequence: Math.floor(Math.random() * 0x8000),
+        firstTimestamp: Math.floor(Math.random() * 2 ** 32),
+        passEvents,
+        transmit: (buffer, length) => this.#transmit(buffer, length),
+        onDigit: this.#context.onDigit,
+      },
+      performance.now(),
+    );
+    this.#rtp.on('message', (packet, from) => this.#receive(packet, from));
+    this.#rtcp.on('message', (packet, from) => this.#receiveReport(packet, from));
+  }
+
+  get mixLeg(): MixLeg | null {
+    return this.#mixLeg;
+  }
+
+  get bridge(): MixBridge {
+    return this.#context.bridge;
+  }
+
+  configure(media: AgreedMedia): void {
+    if (this.#closed || this.#mixLeg === null) return;
+    const now = performance.now();
+    this.#media = media;
+    this.#gate.expect(media.remote);
+    this.#quietSince = now;
+    this.#quietReported = 0;
+    const { send } = media;
+    const codec = send === null ? null : CODECS[send.codec];
+    this.#context.bridge.configure(
+      this.#mixLeg,
+      {
+        receive: new Map(media.receive.map(([type, name]) => [type, name === 'event' ? name : CODECS[name]])),
+        send: send === null || codec === null || media.remote === null ? null : { ...send, codec },
+      },
+      now,
+    );
+  }
+
+  /** Everything that happens about once a second. */
+  everySecond(now: number): void {
+    const leg = this.#mixLeg;
+    if (leg === null || this.#media === null) return;
+    leg.source.dtmf.expire(now);
+    if (now - leg.listener.lastSentAt >= KEEP_ALIVE_MS) leg.listener.keepAlive(now);
+    if (this.#reporter.due(now)) this.#sendReport(now, false);
+    this.#watchSilence(leg, this.#media, now);
+  }
+
+  stats(): EndpointStats {
+    const timeline = this.#mixLeg?.source.timeline;
+    return {
+      packetsReceived: timeline?.received ?? 0,
+      packetsSent: this.#mixLeg?.listener.packetsSent ?? 0,
+      packetsLost: timeline?.lost ?? 0,
+      packetsLate: this.#mixLeg?.source.late ?? 0,
+      packetsRejected: this.#rejected,
+      jitterMs: ((timeline?.jitter ?? 0) * 1000) / CLOCK_RATE,
+      ssrc: this.#options.ssrc,
+    };
+  }
+
+  /** Idempotent. Says goodbye (RTCP BYE). */
+  close(): void {
+    if (this.#closed) return;
+    if (this.#media !== null) this.#sendReport(performance.now(), true);
+    this.#closed = true;
+    this.#context.bridge.remove(this.#options.id, performance.now());
+    this.#closeSockets();
+  }
+
+  #closeSockets(): void {
+    this.#closed = true;
+    for (const socket of [this.#rtp, this.#rtcp]) {
+      try {
+        socket.close();
+      } catch {
+        // it was never bound
+      }
+    }
+  }
+
+  #receive(packet: Uint8Array, from: RemoteInfo): void {
+    const leg = this.#mixLeg;
+    if (this.#closed || leg === null) return;
+    if (this.#media?.rtcpMux === true && isRtcp(packet)) {
+      this.#receiveReport(packet, from);
+      return;
+    }
+    const header = this.#header;
+    if (!this.#gate.mayPass(from.address, from.port) || !parseRtp(packet, header)) {
+      this.#rejected++;
+      return;
+    }
+    if (leg.source.payloads[header.payloadType] === undefined) {
+      this.#rejected++;
+      return;
+    }
+    this.#gate.passed(from.address, from.port);
+    this.#context.bridge.receive(leg, packet, header, performance.now());
+  }
+
+  #receiveReport(packet: Uint8Array, from: RemoteInfo): void {
+    if (this.#closed || this.#gate.target?.address !== from.address) return;
+    this.#reporter.received(packet, performance.now());
+  }
+
+  #transmit(buffer: Uint8Array, length: number): void {
+    const to = this.#gate.target;
+    if (to !== null) this.#rtp.send(buffer, 0, length, to.port, to.address);
+  }
+
+  #sendReport(now: number, bye: boolean): void {
+    const leg = this.#mixLeg;
+    const to = this.#gate.target;
+    if (leg === null || to === null || this.#media === null) return;
+    const { listener, source } = leg;
+    const rtpTimestamp = listener.nextTimestamp + Math.round((now - listener.lastSentAt) * SAMPLES_PER_MS);
+    const report = this.#reporter.write(now, listener, source.timeline, rtpTimestamp, bye);
+    if (this.#media.rtcpMux) this.#rtp.send(report, to.port, to.address);
+    else this.#rtcp.send(report, this.#gate.rtcpPort, to.address);
+  }
+
+  #watchSilence(leg: MixLeg, media: AgreedMedia, now: number): void {
+    if (media.receive.length === 0) return;
+    const quiet = (now - Math.max(this.#quietSince, leg.source.timeline.lastArrival)) / 1000;
+    const times = Math.floor(quiet / this.#context.silenceSeconds);
+    if (times > this.#quietReported) this.#context.onSilence(Math.floor(quiet));
+    this.#quietReported = times;
+  }
+}
+
+async function bind(socket: Socket, port: number, address: string): Promise<void> {
+  const listening = once(socket, 'listening'); // with numeric addresses it comes at once
+  socket.bind({ port, address, exclusive: true });
+  await listening;
+}

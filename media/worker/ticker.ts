@@ -1,0 +1,66 @@
+/** Owns time in a media thread: calls the step every 20 ms from an absolute deadline, so that no error adds up. */
+import { FRAME_MS } from '../mixer/constants.ts';
+
+/** A step that runs later than this after its deadline counts as late. */
+const LATE_MS = FRAME_MS / 2;
+/** After standing still for longer than this many steps the rest is left out. */
+const MAX_CATCH_UP = 10;
+
+export class Ticker {
+  ticks = 0;
+  late = 0;
+  skipped = 0;
+  readonly #step: (now: number) => void;
+  #deadline = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
+
+  constructor(step: (now: number) => void) {
+    this.#step = step;
+  }
+
+  get running(): boolean {
+    return this.#timer !== undefined || this.#immediate !== undefined;
+  }
+
+  start(): void {
+    if (this.running) return;
+    this.#deadline = performance.now() + FRAME_MS;
+    this.#arm(FRAME_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
+    this.#timer = this.#immediate = undefined;
+  }
+
+  #arm(delay: number): void {
+    this.#timer = setTimeout(() => this.#run(), delay);
+  }
+
+  #run(): void {
+    const now = performance.now();
+    const lateness = now - this.#deadline;
+    this.#timer = this.#immediate = undefined;
+    // Timers fire on whole milliseconds, so up to one too early.
+    if (lateness < -1) {
+      this.#arm(-lateness);
+      return;
+    }
+    if (lateness > LATE_MS) this.late++;
+    const owed = Math.floor(lateness / FRAME_MS);
+    if (owed > MAX_CATCH_UP) {
+      this.skipped += owed;
+      this.#deadline += owed * FRAME_MS;
+    }
+    this.ticks++;
+    this.#deadline += FRAME_MS;
+    // Armed first: the step may stop the ticker.
+    const wait = this.#deadline - performance.now();
+    // What came while the thread stood still is read before the steps that it missed.
+    if (wait <= 0) this.#immediate = setImmediate(() => this.#run());
+    else this.#arm(wait);
+    this.#step(now);
+  }
+}

@@ -1,0 +1,227 @@
+import { execFileSync } from 'node:child_process';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { WebrtcLeg, type WebrtcLegOptions } from '../../../media/mediasoup/webrtc/leg.ts';
+import { WebrtcWorkers } from '../../../media/mediasoup/webrtc/workers.ts';
+import { BrowserPeer, launchChromium, openPage } from '../../support/browser/chromium.ts';
+import { analyse } from '../../support/hear.ts';
+import { ToneEndpoint } from '../../support/tone-endpoint.ts';
+import { TONES } from '../../support/tones.ts';
+import { until } from '../../support/until.ts';
+
+const PARTIES = [
+  { name: 'browser', hz: TONES.supervisor },
+  { name: 'thread', hz: TONES.agent },
+];
+
+let browser: Browser;
+let page: Page;
+let workers: WebrtcWorkers;
+let lost: string[];
+const legs: WebrtcLeg[] = [];
+const endpoints: ToneEndpoint[] = [];
+
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+afterAll(() => browser.close());
+
+beforeEach(async () => {
+  lost = [];
+  workers = new WebrtcWorkers({
+    address: '127.0.0.1',
+    ports: [20000, 29999],
+    binary: process.env['MEDIASOUP_WORKER_BIN'],
+    log: () => undefined,
+  });
+  await workers.start();
+  page = await openPage(browser);
+});
+afterEach(async () => {
+  for (const leg of legs.splice(0)) leg.close();
+  for (const endpoint of endpoints.splice(0)) await endpoint.close();
+  workers.close();
+  await page.close();
+});
+
+/** The leg's socket in the RTP thread, here a phone with a tone. */
+async function thread(): Promise<ToneEndpoint> {
+  const endpoint = await ToneEndpoint.open('thread', TONES.agent);
+  endpoints.push(endpoint);
+  return endpoint;
+}
+
+async function leg(end: ToneEndpoint, more: Partial<WebrtcLegOptions> = {}): Promise<WebrtcLeg> {
+  const made = await WebrtcLeg.create({
+    workers,
+    codecs: ['PCMU', 'PCMA'],
+    thread: { address: '127.0.0.1', port: end.port, ssrc: end.ssrc },
+    onLost: (error) => lost.push(error.code),
+    ...more,
+  });
+  legs.push(made);
+  return made;
+}
+
+/** Both hear the other's tone and nothing else. */
+async function heardBothWays(peer: BrowserPeer, end: ToneEndpoint): Promise<void> {
+  await until('the browser to be connected', async () => (await peer.state()) === 'connected');
+  await until('the browser to be heard', () => end.received.length > 50);
+  await peer.heard();
+  const from = performance.now();
+  const heard: Int16Array[] = [];
+  let samples = 0;
+  await until('the browser to hear', async () => {
+    const block = await peer.heard();
+    heard.push(block);
+    samples += block.length;
+    return samples > 12_000;
+  });
+  const inBrowser = analyse(heard.at(-1)!, PARTIES);
+  const inThread = analyse(end.audioBetween(from, performance.now()), PARTIES);
+  expect(inThread.levels.get('browser')?.highest).toBeGreaterThan(-30);
+  expect(inThread.levels.get('thread')?.highest).toBeLessThan(-45);
+  const together = analyse(joined(heard), PARTIES);
+  expect(together.levels.get('thread')?.highest).toBeGreaterThan(-30);
+  expect(together.levels.get('browser')?.highest).toBeLessThan(-45);
+  expect(inBrowser.samples).toBeGreaterThan(0);
+}
+
+function joined(blocks: readonly Int16Array[]): Int16Array {
+  return Int16Array.from(blocks.flatMap((block) => [...block]));
+}
+
+describe('a WebRTC leg', () => {
+  it('answers a browser, and both hear each other', async () => {
+    const end = await thread();
+    const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
+    const made = await leg(end, { offer: await peer.offer() });
+    end.connect(made.crossing.address, made.crossing.port);
+    await peer.accept(made.localSdp);
+    await heardBothWays(peer, end);
+    expect(made.negotiated).toMatchObject({ codec: 'PCMU', direction: 'sendrecv', ptime: 20, dtmf: true });
+    expect(new Set(end.received.map((packet) => packet.payloadType))).toEqual(new Set([0]));
+  });
+
+  it('offers to a browser, and both hear each other', async () => {
+    const end = await thread();
+    const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
+    const made = await leg(end);
+    expect(made.negotiated).toBeNull();
+    await made.accept(await peer.answer(made.localSdp));
+    end.connect(made.crossing.address, made.crossing.port);
+    await heardBothWays(peer, end);
+    expect(made.negotiated).toMatchObject({ codec: 'PCMU', direction: 'sendrecv', dtmf: true });
+  });
+
+  it('takes the codec that the browser prefers not, where it is the one in common', async () => {
+    const end = await thread();
+    const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
+    const made = await leg(end, { offer: await peer.offer(['audio/PCMA', 'audio/telephone-event']) });
+    await peer.accept(made.localSdp);
+    expect(made.negotiated?.codec).toBe('PCMA');
+    await until('PCMA to arrive', () => end.received.some((packet) => packet.payloadType === 8));
+  });
+
+  it('is held and resumed by the browser, and keeps its way', async () => {
+    const end = await thread();
+    const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
+    const made = await leg(end, { offer: await peer.offer() });
+    end.connect(made.crossing.address, made.crossing.port);
+    await peer.accept(made.localSdp);
+    await heardBothWays(peer, end);
+
+    await peer.direction('inactive');
+    await peer.accept(await made.answer(await peer.offer()));
+    expect(made.negotiated?.direction).toBe('inactive');
+    expect(made.crossing.sends).toBe(false);
+
+    await peer.direction('sendrecv');
+    await peer.accept(await made.answer(await peer.offer()));
+    expect(made.crossing.sends).toBe(true);
+    await heardBothWays(peer, end);
+  });
+
+  it('follows an ICE restart', async () => {
+    const end = await thread();
+    const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
+    const made = await leg(end, { offer: await peer.offer() });
+    end.connect(made.crossing.address, made.crossing.port);
+    await peer.accept(made.localSdp);
+    await heardBothWays(peer, end);
+    const before = /^a=ice-ufrag:(.*)$/m.exec(made.localSdp)?.[1];
+    await peer.accept(await made.answer(await peer.offer(undefined, true)));
+    expect(/^a=ice-ufrag:(.*)$/m.exec(made.localSdp)?.[1]).not.toBe(before);
+    await heardBothWays(peer, end);
+  });
+
+  it('takes an answer to a further offer of its own', async () => {
+    const end = await thread();
+    const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
+    const made = await leg(end, { offer: await peer.offer() });
+    end.connect(made.crossing.address, made.crossing.port);
+    await peer.accept(made.localSdp);
+    await made.accept(await peer.answer(made.offer()));
+    await heardBothWays(peer, end);
+  });
+
+  it('passes keys by RFC 4733', async () => {
+    const end = await thread();
+    const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
+    const made = await leg(end, { offer: await peer.offer(['audio/PCMU', 'audio/telephone-event']) });
+    end.connect(made.crossing.address, made.crossing.port);
+    await peer.accept(made.localSdp);
+    await heardBothWays(peer, end);
+    await peer.press('5');
+    const event = made.crossing.eventPayloadType;
+    const key = await until('the key', () => end.received.find((packet) => packet.payloadType === event));
+    expect(key.payload[0]).toBe(5);
+  });
+
+  it('is told when the worker dies, and a new one serves the next', async () => {
+    const end = await thread();
+    const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
+    const made = await leg(end, { offer: await peer.offer() });
+    const { pid } = workers;
+    process.kill(pid!, 'SIGKILL');
+    await until('the leg to be lost', () => lost.length > 0);
+    expect(lost).toEqual(['engine_lost']);
+    await expect(made.answer('v=0')).rejects.toMatchObject({ code: 'closed' });
+    await until('another worker', () => workers.available && workers.pid !== pid);
+    const second = await BrowserPeer.open(page, 'browser', TONES.supervisor);
+    const again = await leg(end, { offer: await second.offer() });
+    end.connect(again.crossing.address, again.crossing.port);
+    await second.accept(again.localSdp);
+    await heardBothWays(second, end);
+  });
+
+  it('leaves no port open when it is closed, twice', async () => {
+    const end = await thread();
+    const made = await leg(end);
+    const port = Number(/^m=audio (\d+) /m.exec(made.localSdp)![1]);
+    const open = (): string => execFileSync('cat', ['/proc/net/udp'], { encoding: 'utf8' });
+    const hex = `:${port.toString(16).toUpperCase().padStart(4, '0')} `;
+    expect(open()).toContain(hex);
+    made.close();
+    made.close();
+    await until('the port to be closed', () => !open().includes(hex));
+    expect(lost).toEqual([]);
+  });
+});
+
+describe('the workers', () => {
+  it('say that WebRTC is off, and how to turn it on, where there is no binary', async () => {
+    const told: string[] = [];
+    const none = new WebrtcWorkers({
+      address: '127.0.0.1',
+      ports: [20000, 29999],
+      binary: undefined,
+      log: (_level, message) => told.push(message),
+    });
+    await none.start();
+    expect(none.available).toBe(false);
+    expect(none.reason).toMatch(/WebRTC is off.*MEDIASOUP_WORKER_BIN/);
+    expect(told).toEqual([none.reason]);
+    await expect(none.createRouter([])).rejects.toMatchObject({ code: 'webrtc_unavailable' });
+  });
+});
