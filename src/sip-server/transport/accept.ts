@@ -7,7 +7,7 @@ import type { Server, Socket } from 'node:net';
 import { createServer as createTls } from 'node:tls';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
-import { formatListenPoint } from './address.ts';
+import { boundPoint, formatListenPoint } from './address.ts';
 import { TransportError, transportError } from './errors.ts';
 import type { TransportLimits } from './limits.ts';
 import type { ListenPoint } from './types.ts';
@@ -68,7 +68,7 @@ export async function listen(
   });
   server.on('error', () => undefined); // of accepting one connection (out of descriptors): the next may succeed
   const address = server.address();
-  const point = { ...wanted, port: typeof address === 'object' && address ? address.port : wanted.port };
+  const point = typeof address === 'object' && address ? boundPoint(wanted, address) : wanted;
   if (wanted.protocol === 'tcp')
     server.on('connection', (socket: Socket) => !socket.destroyed && handlers.onStream(socket, point));
   if (wanted.protocol === 'tls') server.on('secureConnection', (socket: Socket) => handlers.onStream(socket, point));

@@ -22,6 +22,14 @@ export function formatListenPoint(point: ListenPoint): string {
   return `${point.protocol}://${hostPort(point)}`;
 }
 
+/** The listen point once it is bound: with its true port, and an address where a name was given. */
+export function boundPoint(
+  wanted: ListenPoint,
+  bound: { readonly address: string; readonly port: number },
+): ListenPoint {
+  return { ...wanted, host: isIP(wanted.host) === 0 ? bound.address : wanted.host, port: bound.port };
+}
+
 /** `host:port`, an IPv6 address in brackets: also the key of a remote address. */
 export function hostPort(at: { readonly host: string; readonly port: number }): string {
   return isIPv6(at.host) ? `[${at.host}]:${at.port}` : `${at.host}:${at.port}`;

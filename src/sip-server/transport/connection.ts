@@ -16,7 +16,7 @@ export interface Connection {
 
 export interface ConnectionHandlers {
   onMessage(octets: Buffer, connection: Connection): void;
-  /** The stream cannot be read on. `head`: what there is of the message at fault. */
+  /** The stream cannot be read on and has to be ended. `head`: what there is of the message at fault. */
   onFault(fault: SipParseError, head: Buffer, connection: Connection): void;
   /** Once, whoever closed it. */
   onClosed(connection: Connection): void;

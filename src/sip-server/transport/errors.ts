@@ -38,6 +38,7 @@ const SYSTEM_CODES: Readonly<Record<string, TransportErrorCode>> = {
   ECONNRESET: 'closed',
   ECONNABORTED: 'closed',
   EPIPE: 'closed',
+  ECANCELED: 'closed',
   ERR_STREAM_DESTROYED: 'closed',
   ERR_SOCKET_DGRAM_NOT_RUNNING: 'closed',
   EAGAIN: 'busy',

@@ -160,29 +160,34 @@ class SocketLayer implements SocketTransport {
       message = parseMessage(octets, { maxBytes: this.#limits.maxMessageBytes });
     } catch (error) {
       if (!(error instanceof SipParseError)) throw error;
-      this.#malformed(error, flow);
+      void this.#malformed(error, flow);
       return;
     }
     this.#counts.received += 1;
     this.onMessage({ message, flow, bytes: octets.length, at });
   }
 
-  /** RFC 3261 18.3, RFC 4475: an error for a request that can be answered; silence for a response, an ACK and noise. */
-  #malformed(fault: SipParseError, flow: Flow): void {
+  /**
+   * RFC 3261 18.3, RFC 4475: an error for a request that can be answered; silence for a response, an ACK and noise.
+   * Resolves when the answer has gone; never rejects.
+   */
+  async #malformed(fault: SipParseError, flow: Flow): Promise<void> {
     this.#counts.malformed += 1;
     this.#rate.charge(flow.remote.host, this.#now(), this.#limits.garbageCost);
     this.#log('debug', `unreadable message from ${describe(flow)}: ${fault.message}`);
     const { partial } = fault;
     if (!answerable(partial)) return;
-    const reason = fault.status === 400 ? REASONS[fault.code] : undefined;
-    const response = responseTo(withReceived(partial, flow), fault.status, {
-      toTag: newTag(),
-      ...(reason === undefined ? {} : { reason }),
-    });
     this.#counts.answered += 1;
-    this.send(serialize(response), responseFlow(partial, flow)).catch((error: unknown) => {
+    try {
+      const reason = fault.status === 400 ? REASONS[fault.code] : undefined;
+      const response = responseTo(withReceived(partial, flow), fault.status, {
+        toTag: newTag(),
+        ...(reason === undefined ? {} : { reason }),
+      });
+      await this.send(serialize(response), responseFlow(partial, flow));
+    } catch (error) {
       this.#log('debug', `answer to ${describe(flow)}: ${String(error)}`);
-    });
+    }
   }
 
   #fault(fault: SipParseError, head: Buffer, connection: Connection): void {
@@ -193,7 +198,7 @@ class SocketLayer implements SocketTransport {
       if (!(error instanceof SipParseError)) throw error;
       partial = error.partial;
     }
-    this.#malformed(partial ? fault.withPartial(partial) : fault, connection.flow);
+    void this.#malformed(partial ? fault.withPartial(partial) : fault, connection.flow).then(() => connection.end());
   }
 
   // -- sending

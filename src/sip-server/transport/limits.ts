@@ -35,3 +35,6 @@ export const DEFAULT_LIMITS: TransportLimits = {
   rate: { perSecond: 10_000, burst: 20_000 },
   garbageCost: 50,
 };
+
+/** A request larger than this should not go by UDP where the path's MTU is unknown (RFC 3261 18.1.1). */
+export const MTU_SAFE_BYTES = 1300;

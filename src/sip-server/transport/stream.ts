@@ -70,8 +70,8 @@ export class StreamConnection implements Connection {
       this.#handlers.onMessage(frame, this);
     }
     if (this.#framer.fault) {
+      this.#arm(END_MS); // for an answer that is never read
       this.#handlers.onFault(this.#framer.fault, this.#framer.faultyHead, this);
-      this.end();
     } else if (this.#framer.pending > 0 && this.#deadline === undefined) {
       this.#arm(this.#limits.messageSeconds * 1000);
     }

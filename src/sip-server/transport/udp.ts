@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import { hostPort } from './address.ts';
+import { boundPoint, hostPort } from './address.ts';
 import { TransportError, transportError } from './errors.ts';
 import type { ListenPoint } from './types.ts';
 
@@ -46,7 +46,7 @@ export class UdpListener {
     });
     socket.on('error', (error) => handlers.onError(error));
     socket.on('message', (octets, from) => handlers.onDatagram(octets, { host: from.address, port: from.port }));
-    return new UdpListener({ ...wanted, port: socket.address().port }, socket);
+    return new UdpListener(boundPoint(wanted, socket.address()), socket);
   }
 
   /** `remote.host` is an address. */
