@@ -156,7 +156,7 @@ export const userSchema = z.strictObject({
   permissions: z
     .array(permission)
     .optional()
-    .describe('What a supervisor may do; default: nothing for an agent, everything for an admin'),
+    .describe('What a supervisor may do; default: everything. An agent may do nothing of it, an admin all'),
   phone: z
     .strictObject({
       profile: id

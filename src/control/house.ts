@@ -222,8 +222,9 @@ export class House implements CallHost {
       const old = before.supervisions.find((one) => one.id === s.id);
       if (old !== undefined && JSON.stringify(supervisionView(before, old)) === JSON.stringify(view)) continue;
       const ended = s.phase.kind === 'ended';
-      this.#publishSupervision(old === undefined ? 'started' : ended ? 'ended' : 'updated', view, call);
-      if (ended) this.#write({ kind: 'audit', supervision: view, target: targetOf(call, s.target), at: this.at() });
+      const event = old === undefined ? 'started' : ended ? 'ended' : 'updated';
+      this.#publishSupervision(event, view, call);
+      this.#write({ kind: 'audit', event, at: this.at(), supervision: view, target: targetOf(call, s.target) });
     }
   }
 

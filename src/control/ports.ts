@@ -142,9 +142,10 @@ export interface Clock {
 /** What is written down for good. */
 export type JournalRecord =
   | { readonly kind: 'timeline'; readonly callId: string; readonly entry: TimelineEntry }
-  /** R-SEE-5: one per supervision, when it has ended. Never changed afterwards. */
+  /** R-SEE-5: when a supervision is started, each time it changes, and when it has ended. Never changed afterwards. */
   | {
       readonly kind: 'audit';
+      readonly event: 'started' | 'updated' | 'ended';
       readonly at: string;
       readonly supervision: SupervisionView;
       readonly target: { readonly userId: string | null; readonly name: string };
@@ -154,6 +155,9 @@ export type JournalRecord =
 
 /** Where records go (src/store implements it). */
 export interface Journal {
-  /** Durable when it returns. Throws where it could not be written. */
+  /**
+   * Keeps the order. The record is on disk a moment later, together with others of the same moment; the API answers a
+   * request only when everything that it led to is. Throws where nothing more can be taken.
+   */
   append(record: JournalRecord): void;
 }

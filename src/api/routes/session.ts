@@ -1,8 +1,8 @@
+import { permissionsOf, teamsOf } from '../../control/directory.ts';
 import type { Identity } from '../auth.ts';
-import { permissionsOf, teamsOf } from '../directory.ts';
 import { route, type Route } from '../route.ts';
 import { nothing, signIn } from '../schemas/requests.ts';
-import { me } from '../schemas/views.ts';
+import { me, permission } from '../schemas/views.ts';
 import type { Services } from './services.ts';
 
 export function sessionRoutes({ auth, config, control, events, webrtc }: Services): Route[] {
@@ -10,7 +10,7 @@ export function sessionRoutes({ auth, config, control, events, webrtc }: Service
     id: user.id,
     name: user.name,
     role: user.role,
-    permissions: permissionsOf(user),
+    permissions: user.role === 'admin' ? permission.options : permissionsOf(user),
     teams: user.role === 'admin' ? config.teams.map((team) => team.id) : teamsOf(user),
     extension: user.extension,
     domain: config.sip.domain,
