@@ -125,9 +125,7 @@ export class Control implements ControlService {
     const entries = this.#house.registry.timeline(callId);
     if (this.#house.sight(person, call) === 'full') return entries;
     const supervisors = new Set(call.supervisions.map((s) => s.participantId));
-    return entries.filter(
-      (e) => !e.type.startsWith('supervision.') && !supervisors.has(e.data.participant as string),
-    );
+    return entries.filter((e) => !e.type.startsWith('supervision.') && !supervisors.has(e.data.participant as string));
   }
 
   supervisions(actor: Actor): readonly SupervisionView[] {

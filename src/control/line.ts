@@ -109,7 +109,10 @@ export class Line {
       const endpoint = await media;
       if (this.#closed) return;
       const dialog = await incoming.answer(endpoint.localSdp);
-      if (this.#closed) { await dialog.hangup(); return; }
+      if (this.#closed) {
+        await dialog.hangup();
+        return;
+      }
       this.#dialog = dialog;
       if (incoming.offer === null) await endpoint.accept(dialog.remoteSdp);
       this.#established(endpoint, dialog);
@@ -128,7 +131,10 @@ export class Line {
   async #dial(dialling: Dialling, placed: PromiseWithResolvers<undefined>): Promise<void> {
     try {
       const endpoint = await this.#createEndpoint({ keys: dialling.keys, webrtc: dialling.webrtc });
-      if (this.#closed) { placed.resolve(undefined); return; }
+      if (this.#closed) {
+        placed.resolve(undefined);
+        return;
+      }
       const answered = this.#owner.signalling.dial({
         target: dialling.target,
         from: dialling.from,
@@ -139,7 +145,10 @@ export class Line {
       });
       placed.resolve(undefined);
       const dialog = await answered;
-      if (this.#closed) { await dialog.hangup(); return; }
+      if (this.#closed) {
+        await dialog.hangup();
+        return;
+      }
       this.#dialog = dialog;
       await endpoint.accept(dialog.remoteSdp);
       this.#established(endpoint, dialog);
