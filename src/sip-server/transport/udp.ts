@@ -56,13 +56,18 @@ export class UdpListener {
     if (octets.length > MAX_DATAGRAM) return Promise.reject(new TransportError('too_large', to));
     return new Promise((done, fail) => {
       try {
-        this.#socket.send(octets, remote.port, remote.host, (error) =>
+        this.#socket.send(octets, remote.port, this.#socketForm(remote.host), (error) =>
           error ? fail(transportError(error, to)) : done(),
         );
       } catch (error) {
         fail(transportError(error, to)); // a port out of range is thrown, not called back
       }
     });
+  }
+
+  /** A socket for both families wants IPv4 within IPv6. */
+  #socketForm(address: string): string {
+    return isIPv6(this.#socket.address().address) && !isIPv6(address) ? `::ffff:${address}` : address;
   }
 
   close(): Promise<void> {

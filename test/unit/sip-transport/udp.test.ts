@@ -1,9 +1,13 @@
+import { networkInterfaces } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { header } from '../../../src/sip-server/message/index.ts';
 import { DEFAULT_LIMITS } from '../../../src/sip-server/transport/index.ts';
 import { until } from '../../support/until.ts';
 import { openTransport, options, udpPeer, unreadable } from './peers.ts';
 import type { Subject, UdpPeer } from './peers.ts';
+
+/** Some containers have no IPv6. */
+const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some((i) => i.address === '::1'));
 
 let subject: Subject;
 let peer: UdpPeer;
@@ -130,6 +134,23 @@ describe('UDP', () => {
     expect(subject.transport.flowTo('tls', { host: '127.0.0.1', port: 1 })).toBeUndefined();
     const six = { protocol: 'udp', local, remote: { host: '::1', port: 5060 } } as const;
     await expect(subject.transport.send(options('x'), six)).rejects.toMatchObject({ code: 'no_transport' });
+  });
+
+  it.skipIf(!hasIpv6)('a socket for both families speaks IPv4 and IPv6 with plain addresses', async () => {
+    const both = await openTransport(['udp://[::]:0']);
+    const to = both.point('udp').port;
+    peer.send(options('four'), to);
+    const { flow } = await both.message(0);
+    expect([flow.remote, flow.local]).toEqual([
+      { host: '127.0.0.1', port: peer.port },
+      { host: '127.0.0.1', port: to },
+    ]);
+    await both.transport.send(options('back'), flow);
+    await until('answer', () => peer.received.length === 1);
+    const self = { protocol: 'udp', local: flow.local, remote: { host: '::1', port: to } } as const;
+    await both.transport.send(options('six'), self);
+    expect((await both.message(1)).flow).toMatchObject({ remote: { host: '::1', port: to }, local: { host: '::1' } });
+    await both.transport.close();
   });
 
   it('a handler that throws ends nothing', async () => {
