@@ -55,7 +55,7 @@ export interface Conversation {
 
 export class Floor {
   readonly earshot: Earshot;
-  readonly #open: { close(): Promise<void> }[] = [];
+  readonly #open: { close(): Promise<void> | void }[] = [];
 
   private constructor(earshot: Earshot) {
     this.earshot = earshot;
@@ -131,7 +131,7 @@ export class Floor {
   }
 
   /** Closes something with the floor, the last opened first. */
-  keep<T extends { close(): Promise<void> }>(peer: T): T {
+  keep<T extends { close(): Promise<void> | void }>(peer: T): T {
     this.#open.unshift(peer);
     return peer;
   }
@@ -164,7 +164,13 @@ export class Floor {
   /** Hangs up and unregisters all phones; the server stays. Throws what any of them found wrong. */
   async clear(): Promise<void> {
     const faults: unknown[] = [];
-    for (const peer of this.#open.splice(0)) await peer.close().catch((error: unknown) => void faults.push(error));
+    for (const peer of this.#open.splice(0)) {
+      try {
+        await peer.close();
+      } catch (error) {
+        faults.push(error);
+      }
+    }
     await until('all calls to end', async () => (await this.api('root').calls()).length === 0).catch(
       (error: unknown) => void faults.push(error),
     );
