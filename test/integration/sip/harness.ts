@@ -1,0 +1,229 @@
+/** Signalling over the embedded SIP server and real UDP, with the test in the controller's place. */
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { configSchema } from '../../../src/config/schema.ts';
+import type { ContactView } from '../../../src/call/views.ts';
+import type {
+  Clock,
+  Dialog,
+  DialogEvents,
+  IncomingCall,
+  ReferRequest,
+  Signalling,
+} from '../../../src/control/ports.ts';
+import { createSignalling } from '../../../src/sip/index.ts';
+import { startSipServer } from '../../../src/sip-server/index.ts';
+import type { SipServer } from '../../../src/sip-server/server.ts';
+import { until } from '../../support/until.ts';
+import { WirePhone } from './wire-phone.ts';
+
+export const PASSWORDS: Readonly<Record<string, string>> = { '1001': 'pw-alice', '1002': 'pw-bob', '2001': 'pw-sam' };
+
+export const realClock: Clock = {
+  now: () => Date.now(),
+  after: (ms, task) => {
+    const timer = setTimeout(task, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** A clock that stands until it is moved. */
+export class ManualClock implements Clock {
+  #now = 1_700_000_000_000;
+  readonly #tasks = new Set<{ at: number; task: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(ms: number, task: () => void): () => void {
+    const entry = { at: this.#now + ms, task };
+    this.#tasks.add(entry);
+    return () => this.#tasks.delete(entry);
+  }
+
+  advance(ms: number): void {
+    this.#now += ms;
+    for (const entry of [...this.#tasks].sort((a, b) => a.at - b.at)) {
+      if (entry.at <= this.#now && this.#tasks.delete(entry)) entry.task();
+    }
+  }
+}
+
+export interface BenchOptions {
+  readonly trunks?: readonly unknown[];
+  readonly clock?: Clock;
+  readonly sip?: Readonly<Record<string, unknown>>;
+}
+
+export class Bench {
+  readonly signalling: Signalling;
+  readonly server: SipServer;
+  readonly sipPort: number;
+  readonly calls: IncomingCall[] = [];
+  readonly contacts: { readonly userId: string; readonly contacts: readonly ContactView[] }[] = [];
+  readonly lines: string[] = [];
+  readonly #wire: BreakableWire;
+  readonly #phones: WirePhone[] = [];
+
+  private constructor(server: SipServer, wire: BreakableWire, options: BenchOptions) {
+    this.server = server;
+    this.#wire = wire;
+    this.sipPort = Number(
+      server.listen
+        .find((point) => point.startsWith('udp'))
+        ?.split(':')
+        .at(-1),
+    );
+    const config = configSchema.parse({
+      sip: { domain: 'earshot.test', ...options.sip },
+      teams: [{ id: 'sales', name: 'Sales' }],
+      users: [
+        { id: 'alice', name: 'Alice', role: 'agent', team: 'sales', extension: '1001', password: 'pw-alice' },
+        { id: 'bob', name: 'Bob', role: 'agent', team: 'sales', extension: '1002', password: 'pw-bob' },
+        { id: 'sam', name: 'Sam', role: 'supervisor', teams: ['sales'], extension: '2001', password: 'pw-sam' },
+      ],
+      trunks: options.trunks ?? [],
+    });
+    this.signalling = createSignalling({
+      config,
+      srfOptions: { host: '127.0.0.1', port: wire.port, secret: 'test secret' },
+      log: (level, message) => this.lines.push(`${level} ${message}`),
+      clock: options.clock ?? realClock,
+    });
+  }
+
+  static async start(options: BenchOptions = {}): Promise<Bench> {
+    const server = await startSipServer({
+      listen: ['udp://127.0.0.1:0', 'tcp://127.0.0.1:0'],
+      control: { host: '127.0.0.1', port: 0 },
+      secret: 'test secret',
+    });
+    const wire = await BreakableWire.open(server.control.port);
+    const bench = new Bench(server, wire, options);
+    await bench.signalling.start({
+      onCall: (call) => bench.calls.push(call),
+      onContacts: (userId, contacts) => bench.contacts.push({ userId, contacts }),
+    });
+    return bench;
+  }
+
+  async phone(extension: string): Promise<WirePhone> {
+    const phone = await WirePhone.open(extension, this.sipPort);
+    this.#phones.push(phone);
+    return phone;
+  }
+
+  /** A phone that is registered. */
+  async registered(extension: string): Promise<WirePhone> {
+    const phone = await this.phone(extension);
+    const answer = await phone.prove('REGISTER', PASSWORDS[extension] ?? '', { headers: ['Expires: 600'] });
+    if (answer.status !== 200) throw new Error(`${extension} is not registered: ${answer.first}`);
+    return phone;
+  }
+
+  async nextCall(): Promise<IncomingCall> {
+    const call = await until('a call', () => this.calls[0]);
+    this.calls.shift();
+    return call;
+  }
+
+  /** Cuts the control connection; the SIP server and the signalling both go on. */
+  cut(): void {
+    this.#wire.cut();
+  }
+
+  async close(): Promise<void> {
+    for (const phone of this.#phones) phone.close();
+    await this.signalling.close();
+    this.#wire.close();
+    await this.server.close();
+  }
+}
+
+/** The control connection by way of a relay that a test can cut. */
+class BreakableWire {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(server: Server, target: number) {
+    this.#server = server;
+    server.on('connection', (near) => {
+      const far = connect(target, '127.0.0.1');
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        this.#sockets.add(one);
+        one.on('error', () => other.destroy());
+        one.on('close', () => {
+          this.#sockets.delete(one);
+          other.destroy();
+        });
+        one.pipe(other);
+      }
+    });
+  }
+
+  static open(target: number): Promise<BreakableWire> {
+    return new Promise((resolve) => {
+      const server = createServer();
+      server.listen(0, '127.0.0.1', () => resolve(new BreakableWire(server, target)));
+    });
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): void {
+    this.cut();
+    this.#server.close();
+  }
+}
+
+export const OUR_SDP =
+  'v=0\r\no=- 7 7 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n';
+
+/** Records what a dialog reports; answers offers with OUR_SDP. */
+export class DialogProbe implements DialogEvents {
+  readonly byes: string[] = [];
+  readonly offers: string[] = [];
+  readonly answers: string[] = [];
+  readonly digits: string[] = [];
+  readonly refers: ReferRequest[] = [];
+  offerRequests = 0;
+  answerOffer: (sdp: string) => Promise<string> = () => Promise.resolve(OUR_SDP);
+  takeRefer: (refer: ReferRequest) => Promise<void> = () => Promise.resolve();
+
+  constructor(dialog: Dialog) {
+    dialog.bind(this);
+  }
+
+  onBye(reason: string): void {
+    this.byes.push(reason);
+  }
+  onOffer(sdp: string): Promise<string> {
+    this.offers.push(sdp);
+    return this.answerOffer(sdp);
+  }
+  onOfferRequest(): Promise<string> {
+    this.offerRequests++;
+    return Promise.resolve(OUR_SDP);
+  }
+  onAnswer(sdp: string): Promise<void> {
+    this.answers.push(sdp);
+    return Promise.resolve();
+  }
+  onDtmf(digit: string): void {
+    this.digits.push(digit);
+  }
+  onRefer(refer: ReferRequest): Promise<void> {
+    this.refers.push(refer);
+    return this.takeRefer(refer);
+  }
+}
