@@ -80,6 +80,10 @@ export class ToneEndpoint implements Ear {
     });
   }
 
+  get ssrc(): number {
+    return this.#ssrc;
+  }
+
   /** Starts sending, or sends elsewhere from the next frame on. */
   connect(address: string, port: number): void {
     if (this.#closed) return;

@@ -68,12 +68,7 @@ function audio(local: Local): MediaDescription {
       }),
       ...events.map(({ rate, payloadType }) => ({ payload: payloadType, codec: 'telephone-event', rate })),
     ],
-    fmtp: [
-      ...local.codecs.flatMap(({ name, payloadType }) =>
-        name === 'opus' ? [{ payload: payloadType, config: 'minptime=10;useinbandfec=1' }] : [],
-      ),
-      ...events.map(({ payloadType }) => ({ payload: payloadType, config: '0-16' })),
-    ],
+    fmtp: events.map(({ payloadType }) => ({ payload: payloadType, config: '0-16' })),
     ptime: 20,
     ...(local.midExtension === null ? {} : { ext: [{ value: local.midExtension, uri: MID_EXTENSION }] }),
     msid: [{ id: CNAME, appdata: 'audio' }],

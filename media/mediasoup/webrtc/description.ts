@@ -4,7 +4,7 @@
 import { parse } from 'sdp-transform';
 import { MediaError, type Direction } from '../../engine.ts';
 
-export type WebrtcCodec = 'PCMU' | 'PCMA' | 'opus';
+export type WebrtcCodec = 'PCMU' | 'PCMA';
 
 export interface CodecShape {
   readonly clockRate: number;
@@ -14,7 +14,6 @@ export interface CodecShape {
 export const SHAPES: Readonly<Record<WebrtcCodec, CodecShape>> = {
   PCMU: { clockRate: 8000, channels: 1 },
   PCMA: { clockRate: 8000, channels: 1 },
-  opus: { clockRate: 48000, channels: 2 },
 };
 
 /** The DTLS role that a description takes or leaves open (RFC 8842 section 5). */

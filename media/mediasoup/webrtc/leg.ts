@@ -1,12 +1,12 @@
 /**
- * One WebRTC leg: a WebRtcTransport towards the browser and a PlainTransport on loopback towards the leg's socket in the
- * RTP thread, with one producer and one consumer each way between them. It mixes nothing and decides nothing.
+ * One WebRTC leg: a WebRtcTransport towards the browser and a PlainTransport towards the leg's socket in the RTP thread, with one producer and one consumer each way between them. It mixes nothing and decides nothing.
  *
  * mediasoup has to know the SSRC of what it receives beforehand: the browser tells its own in the SDP (or is known by its
  * mid), and the thread's is ours to tell.
  */
 import type { types } from 'mediasoup';
-import { MediaError, type Direction, type Negotiated } from '../../engine.ts';
+import { MediaError, type Direction } from '../../engine.ts';
+import type { AgreedMedia } from '../../sdp/session.ts';
 import { compose, type Local } from './compose.ts';
 import {
   MID_EXTENSION,
@@ -23,7 +23,7 @@ export interface WebrtcLegOptions {
   readonly workers: WebrtcWorkers;
   /** What may be agreed, the preferred one first. */
   readonly codecs: readonly WebrtcCodec[];
-  /** The leg's socket in the RTP thread, and the SSRC that it sends with. */
+  /** The leg's socket in the RTP thread (RTCP on the same port), and the SSRC that it sends with. */
   readonly thread: { readonly address: string; readonly port: number; readonly ssrc: number };
   /** The browser's offer; absent: Earshot makes it. */
   readonly offer?: string;
@@ -31,23 +31,11 @@ export interface WebrtcLegOptions {
   readonly onLost: (error: MediaError) => void;
 }
 
-/** What crosses between mediasoup and the RTP thread, once it is agreed. */
-export interface Crossing {
-  /** Where the thread sends, and the only source that it hears. */
-  readonly address: string;
-  readonly port: number;
-  /** Payload types as the thread receives and sends them; it sends the first. */
-  readonly codecs: readonly PeerCodec[];
-  /** Payload type of telephone-event at 8000 Hz; null: not agreed. */
-  readonly eventPayloadType: number | null;
-  /** Whether the browser wants to be sent anything. */
-  readonly sends: boolean;
-}
-
-const LOOPBACK = '127.0.0.1';
 const EVENT_RATE = 8000;
-const OWN_PAYLOAD_TYPES: Readonly<Record<WebrtcCodec, number>> = { PCMU: 0, PCMA: 8, opus: 111 };
+const OWN_PAYLOAD_TYPES: Readonly<Record<WebrtcCodec, number>> = { PCMU: 0, PCMA: 8 };
 const OWN_EVENT_PAYLOAD_TYPE = 126;
+
+const SENDS: readonly Direction[] = ['sendrecv', 'sendonly'];
 
 const MIRROR: Readonly<Record<Direction, Direction>> = {
   sendrecv: 'sendrecv',
@@ -139,28 +127,34 @@ export class WebrtcLeg {
     return this.#localSdp;
   }
 
-  get negotiated(): Negotiated | null {
+  /** What the leg's socket in the RTP thread sends and receives, anew after every exchange; null before the first. */
+  get agreed(): AgreedMedia | null {
     const peer = this.#peer;
     if (peer === null) return null;
+    const codecs = this.#common(peer);
+    const event = this.#eventOf(peer);
+    const { localAddress, localPort } = this.#plain.tuple;
+    const [first] = codecs;
     return {
-      codec: this.#sent(peer)[0]!.name,
-      direction: peer.direction,
-      address: peer.address,
-      port: peer.port,
-      ptime: peer.ptime,
-      dtmf: this.#crossingEvents(peer) !== null,
-    };
-  }
-
-  /** For the leg's socket in the RTP thread; anew after every exchange. Nothing is sent before the first. */
-  get crossing(): Crossing {
-    const peer = this.#peer;
-    return {
-      address: LOOPBACK,
-      port: this.#plain.tuple.localPort,
-      codecs: peer === null ? this.#codecs : this.#sent(peer),
-      eventPayloadType: peer === null ? this.#eventPayloadType : this.#crossingEvents(peer),
-      sends: peer?.direction === 'sendrecv' || peer?.direction === 'recvonly',
+      negotiated: {
+        codec: first!.name,
+        direction: peer.direction,
+        address: peer.address,
+        port: peer.port,
+        ptime: peer.ptime,
+        dtmf: event !== null,
+      },
+      remote: { address: localAddress, port: localPort, rtcpPort: localPort },
+      rtcpMux: true,
+      receive: !SENDS.includes(peer.direction)
+        ? []
+        : [
+            ...codecs.map(({ name, payloadType }) => [payloadType, name] as const),
+            ...(event === null ? [] : [[event, 'event'] as const]),
+          ],
+      send: !SENDS.includes(MIRROR[peer.direction])
+        ? null
+        : { codec: first!.name, payloadType: first!.payloadType, eventPayloadType: event ?? -1 },
     };
   }
 
@@ -211,12 +205,12 @@ export class WebrtcLeg {
   }
 
   /** Codecs that both know, ours in front, by the payload types in use. */
-  #sent(peer: Peer): PeerCodec[] {
+  #common(peer: Peer): PeerCodec[] {
     const names = agreed(this.#options.codecs, peer).map((codec) => codec.name);
     return this.#codecs.filter((codec) => names.includes(codec.name));
   }
 
-  #crossingEvents(peer: Peer): number | null {
+  #eventOf(peer: Peer): number | null {
     return peer.events.has(EVENT_RATE) ? this.#eventPayloadType : null;
   }
 
@@ -314,7 +308,7 @@ export class WebrtcLeg {
       bundled: known === null || known.bundled,
       protocol: known?.lines[known.index]?.protocol ?? 'UDP/TLS/RTP/SAVPF',
       direction: answers === undefined ? 'sendrecv' : MIRROR[answers.direction],
-      codecs: answers === undefined ? this.#codecs : this.#sent(answers).slice(0, 1),
+      codecs: answers === undefined ? this.#codecs : this.#common(answers).slice(0, 1),
       events: new Map(answers?.events.has(EVENT_RATE) === false ? [] : events),
       midExtension: known === null ? 1 : known.midExtension,
       ssrc: this.#outgoing?.rtpParameters.encodings?.[0]?.ssrc ?? 0,
@@ -344,7 +338,7 @@ async function transports(
     enableTcp: false,
   });
   const plain = await router.createPlainTransport({
-    listenInfo: { protocol: 'udp', ip: LOOPBACK },
+    listenInfo: { protocol: 'udp', ip: thread.address },
     rtcpMux: true,
     comedia: false,
   });

@@ -39,7 +39,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const leg of legs.splice(0)) leg.close();
-  for (const endpoint of endpoints.splice(0)) await endpoint.close();
+  for (const endpoint of endpoints.splice(0)) endpoint.close();
   workers.close();
   await page.close();
 });
@@ -63,6 +63,12 @@ async function leg(end: ToneEndpoint, more: Partial<WebrtcLegOptions> = {}): Pro
   return made;
 }
 
+/** The thread's end sends where the leg says. */
+function connect(end: ToneEndpoint, made: WebrtcLeg): void {
+  const { remote } = made.agreed!;
+  end.connect(remote!.address, remote!.port);
+}
+
 /** Both hear the other's tone and nothing else. */
 async function heardBothWays(peer: BrowserPeer, end: ToneEndpoint): Promise<void> {
   await until('the browser to be connected', async () => (await peer.state()) === 'connected');
@@ -77,14 +83,12 @@ async function heardBothWays(peer: BrowserPeer, end: ToneEndpoint): Promise<void
     samples += block.length;
     return samples > 12_000;
   });
-  const inBrowser = analyse(heard.at(-1)!, PARTIES);
   const inThread = analyse(end.audioBetween(from, performance.now()), PARTIES);
+  const inBrowser = analyse(joined(heard), PARTIES);
   expect(inThread.levels.get('browser')?.highest).toBeGreaterThan(-30);
   expect(inThread.levels.get('thread')?.highest).toBeLessThan(-45);
-  const together = analyse(joined(heard), PARTIES);
-  expect(together.levels.get('thread')?.highest).toBeGreaterThan(-30);
-  expect(together.levels.get('browser')?.highest).toBeLessThan(-45);
-  expect(inBrowser.samples).toBeGreaterThan(0);
+  expect(inBrowser.levels.get('thread')?.highest).toBeGreaterThan(-30);
+  expect(inBrowser.levels.get('browser')?.highest).toBeLessThan(-45);
 }
 
 function joined(blocks: readonly Int16Array[]): Int16Array {
@@ -96,22 +100,22 @@ describe('a WebRTC leg', () => {
     const end = await thread();
     const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
     const made = await leg(end, { offer: await peer.offer() });
-    end.connect(made.crossing.address, made.crossing.port);
     await peer.accept(made.localSdp);
+    connect(end, made);
     await heardBothWays(peer, end);
-    expect(made.negotiated).toMatchObject({ codec: 'PCMU', direction: 'sendrecv', ptime: 20, dtmf: true });
-    expect(new Set(end.received.map((packet) => packet.payloadType))).toEqual(new Set([0]));
+    expect(made.agreed?.negotiated).toMatchObject({ codec: 'PCMU', direction: 'sendrecv', ptime: 20, dtmf: true });
+    expect(new Set(end.received.map((packet) => packet.payloadType))).toContain(0);
   });
 
   it('offers to a browser, and both hear each other', async () => {
     const end = await thread();
     const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
     const made = await leg(end);
-    expect(made.negotiated).toBeNull();
+    expect(made.agreed).toBeNull();
     await made.accept(await peer.answer(made.localSdp));
-    end.connect(made.crossing.address, made.crossing.port);
+    connect(end, made);
     await heardBothWays(peer, end);
-    expect(made.negotiated).toMatchObject({ codec: 'PCMU', direction: 'sendrecv', dtmf: true });
+    expect(made.agreed?.negotiated).toMatchObject({ codec: 'PCMU', direction: 'sendrecv', dtmf: true });
   });
 
   it('takes the codec that the browser prefers not, where it is the one in common', async () => {
@@ -119,7 +123,7 @@ describe('a WebRTC leg', () => {
     const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
     const made = await leg(end, { offer: await peer.offer(['audio/PCMA', 'audio/telephone-event']) });
     await peer.accept(made.localSdp);
-    expect(made.negotiated?.codec).toBe('PCMA');
+    expect(made.agreed?.negotiated.codec).toBe('PCMA');
     await until('PCMA to arrive', () => end.received.some((packet) => packet.payloadType === 8));
   });
 
@@ -127,18 +131,18 @@ describe('a WebRTC leg', () => {
     const end = await thread();
     const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
     const made = await leg(end, { offer: await peer.offer() });
-    end.connect(made.crossing.address, made.crossing.port);
     await peer.accept(made.localSdp);
+    connect(end, made);
     await heardBothWays(peer, end);
 
     await peer.direction('inactive');
     await peer.accept(await made.answer(await peer.offer()));
-    expect(made.negotiated?.direction).toBe('inactive');
-    expect(made.crossing.sends).toBe(false);
+    expect(made.agreed?.negotiated.direction).toBe('inactive');
+    expect(made.agreed).toMatchObject({ receive: [], send: null });
 
     await peer.direction('sendrecv');
     await peer.accept(await made.answer(await peer.offer()));
-    expect(made.crossing.sends).toBe(true);
+    expect(made.agreed?.send).toMatchObject({ codec: 'PCMU', payloadType: 0 });
     await heardBothWays(peer, end);
   });
 
@@ -146,8 +150,8 @@ describe('a WebRTC leg', () => {
     const end = await thread();
     const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
     const made = await leg(end, { offer: await peer.offer() });
-    end.connect(made.crossing.address, made.crossing.port);
     await peer.accept(made.localSdp);
+    connect(end, made);
     await heardBothWays(peer, end);
     const before = /^a=ice-ufrag:(.*)$/m.exec(made.localSdp)?.[1];
     await peer.accept(await made.answer(await peer.offer(undefined, true)));
@@ -159,8 +163,8 @@ describe('a WebRTC leg', () => {
     const end = await thread();
     const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
     const made = await leg(end, { offer: await peer.offer() });
-    end.connect(made.crossing.address, made.crossing.port);
     await peer.accept(made.localSdp);
+    connect(end, made);
     await made.accept(await peer.answer(made.offer()));
     await heardBothWays(peer, end);
   });
@@ -169,11 +173,11 @@ describe('a WebRTC leg', () => {
     const end = await thread();
     const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
     const made = await leg(end, { offer: await peer.offer(['audio/PCMU', 'audio/telephone-event']) });
-    end.connect(made.crossing.address, made.crossing.port);
     await peer.accept(made.localSdp);
+    connect(end, made);
     await heardBothWays(peer, end);
     await peer.press('5');
-    const event = made.crossing.eventPayloadType;
+    const event = made.agreed?.send?.eventPayloadType;
     const key = await until('the key', () => end.received.find((packet) => packet.payloadType === event));
     expect(key.payload[0]).toBe(5);
   });
@@ -190,7 +194,7 @@ describe('a WebRTC leg', () => {
     await until('another worker', () => workers.available && workers.pid !== pid);
     const second = await BrowserPeer.open(page, 'browser', TONES.supervisor);
     const again = await leg(end, { offer: await second.offer() });
-    end.connect(again.crossing.address, again.crossing.port);
+    connect(end, again);
     await second.accept(again.localSdp);
     await heardBothWays(second, end);
   });
