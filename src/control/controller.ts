@@ -2,9 +2,10 @@
  * One call at work. Events go through one serial queue; the step is pure; its effects are carried out without waiting
  * for the network, and what they lead to comes back as events.
  */
-import type { Bridge, BridgeEvents, MediaEngine } from '../../media/engine.ts';
+import type { Bridge, BridgeEvents, MediaEngine, PlaySource } from '../../media/engine.ts';
 import { Refusal } from '../call/errors.ts';
 import type { CallEvent, Effect } from '../call/events.ts';
+import { disclosedTo, type Disclosure } from '../call/disclosure.ts';
 import { isLive, participant, type Call, type Context, type Party } from '../call/model.ts';
 import { step } from '../call/step.ts';
 import { Line, type LineOwner } from './line.ts';
@@ -23,6 +24,8 @@ export interface CallHost {
   stepped(call: CallController, before: Call, effects: readonly Effect[]): void;
   key(call: CallController, leg: string, digit: string): void;
   refer(call: CallController, leg: string, refer: ReferRequest): void;
+  /** R-SEE-5: who is told that a call is supervised, and by which sound. */
+  readonly disclosure: { readonly to: Disclosure; readonly sound: PlaySource };
   /** Whether the phones of this user speak WebRTC. */
   webrtc(userId: string): boolean;
 }
@@ -45,6 +48,7 @@ export class CallController implements LineOwner {
   #state: Call;
   #running = false;
   #waiters: Waiter[] = [];
+  #disclosed = new Set<string>();
   #closed = false;
 
   constructor(host: CallHost, state: Call) {
@@ -132,6 +136,7 @@ export class CallController implements LineOwner {
     try {
       for (const effect of effects) this.#carryOut(effect);
       this.#release(effects);
+      this.#disclose();
       this.#settle(event);
       this.#host.stepped(this, before, effects);
       if (state.phase === 'closed') this.#close();
@@ -199,6 +204,14 @@ export class CallController implements LineOwner {
       if (drop?.type === 'drop') line.close(drop.status, drop.reason);
       else line.close(480, 'left');
     }
+  }
+
+  #disclose(): void {
+    const { to, sound } = this.#host.disclosure;
+    const told = disclosedTo(this.#state, to);
+    for (const id of told) if (!this.#disclosed.has(id)) this.#lines.get(id)?.play(sound);
+    for (const id of this.#disclosed) if (!told.has(id)) this.#lines.get(id)?.play(null);
+    this.#disclosed = told;
   }
 
   #settle(event: CallEvent): void {

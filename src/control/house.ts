@@ -1,6 +1,6 @@
 /** What the parts of the controller share: directory, presence, registry, queues, events, ports. */
 import { randomUUID } from 'node:crypto';
-import type { MediaEngine } from '../../media/engine.ts';
+import type { MediaEngine, PlaySource } from '../../media/engine.ts';
 import { Refusal } from '../call/errors.ts';
 import type { Effect, SupervisorFacts } from '../call/events.ts';
 import type { Call, Context, Party, Person } from '../call/model.ts';
@@ -34,6 +34,10 @@ export interface PhoneRequests {
   refer(call: CallController, leg: string, refer: ReferRequest): void;
 }
 
+/** A short tone every 15 seconds. */
+const TONE: PlaySource = { kind: 'tone', hz: [1400], onMs: 200, offMs: 14_800, loop: true };
+const sound = (path: string): PlaySource => ({ kind: 'file', path });
+
 export class House implements CallHost {
   readonly directory: Directory;
   readonly agents: Agents;
@@ -46,6 +50,7 @@ export class House implements CallHost {
   readonly log: Log;
   readonly #journal: Journal | undefined;
   readonly #queueFaces = new Map<string, string>();
+  readonly disclosure: CallHost['disclosure'];
   phones: PhoneRequests = { key: () => undefined, refer: () => undefined };
 
   constructor(options: HouseOptions) {
@@ -55,6 +60,8 @@ export class House implements CallHost {
     this.clock = options.clock;
     this.log = options.log;
     this.#journal = options.journal;
+    const { disclosure, disclosureSound } = options.config.policy;
+    this.disclosure = { to: disclosure, sound: disclosureSound === undefined ? TONE : sound(disclosureSound) };
     this.agents = new Agents(this.directory, options.clock, (userId) => this.#userChanged(userId));
     this.queues = new Queues(this.directory, this.registry, this.agents);
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MediaError } from '../../../media/engine.ts';
 import { Bench, exampleConfig } from './bench.ts';
 import { settle } from './ports.ts';
 
@@ -157,7 +158,7 @@ describe('a call to a queue', () => {
   it('ends with a reason when the media engine is lost', async () => {
     const bench = await Bench.start(['alice']);
     const { id, alice, customer } = await bench.conversation();
-    bench.media.bridge(id).events.onLost(Object.assign(new Error('worker died'), { code: 'engine_lost' as const }));
+    bench.media.bridge(id).events.onLost(new MediaError('engine_lost', 'worker died'));
     await settle();
     expect(bench.control.call({ userId: 'root' }, id)).toMatchObject({ state: 'closed', endReason: 'media_failed' });
     expect([alice.hungUp, customer.dialog!.hungUp]).toEqual([true, true]);
