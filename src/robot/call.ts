@@ -73,7 +73,7 @@ export class RobotCall {
 
   /** Our answer to an offer; null where it has no audio that we know. */
   answerTo(sdp: string): string | null {
-    const remote = readSdp(sdp);
+    const remote = readSdp(sdp, this.#media.codecs);
     if (remote === null) return null;
     const direction = answerDirection(remote.direction, this.#held);
     this.#direct(remote, direction);
@@ -123,7 +123,7 @@ export class RobotCall {
 
   #hear(frame: Int16Array): void {
     if (this.#state === 'ended') return;
-    this.#media.ear.push(frame);
+    this.#media.ear.push(frame, performance.now());
     if (this.#recording.length < MAX_RECORDING) this.#recording.push(frame);
   }
 
@@ -133,7 +133,7 @@ export class RobotCall {
   }
 
   #takeAnswer(sdp: string, offered: Direction): void {
-    const remote = readSdp(sdp);
+    const remote = readSdp(sdp, this.#media.codecs);
     if (remote === null) return;
     const takes = remote.direction === 'sendrecv' || remote.direction === 'recvonly';
     this.#direct(remote, takes ? offered : 'inactive');

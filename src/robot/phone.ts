@@ -94,7 +94,7 @@ export class RobotPhone {
 
   /** Who is in what it received in the last 100 ms. */
   heard(): readonly string[] {
-    return this.call === null ? [] : this.#ear.heard();
+    return this.call === null ? [] : this.#ear.heard(performance.now());
   }
 
   onCall(listener: (call: RobotCall) => void): void {

@@ -49,23 +49,28 @@ export function amplitudeOf(block: Int16Array, hz: number): number {
   return (4 * Math.sqrt(Math.max(0, power))) / block.length;
 }
 
-/** Listens to the last 100 ms. */
+const SILENT_AFTER = 100; // ms without a frame
+
+/** Listens to the last 100 ms. `now` is passed in, ms. */
 export class PilotEar {
   readonly #pilots: ReadonlyMap<string, number>;
   readonly #window = new Int16Array(WINDOW);
+  #last = -Infinity;
 
   constructor(pilots: ReadonlyMap<string, number>) {
     this.#pilots = pilots;
   }
 
-  push(frame: Int16Array): void {
+  push(frame: Int16Array, now: number): void {
+    this.#last = now;
     const part = frame.length > WINDOW ? frame.subarray(frame.length - WINDOW) : frame;
     this.#window.copyWithin(0, part.length);
     this.#window.set(part, WINDOW - part.length);
   }
 
   /** Names of those heard, in the order of the map. */
-  heard(): readonly string[] {
+  heard(now: number): readonly string[] {
+    if (now - this.#last > SILENT_AFTER) return [];
     return [...this.#pilots].filter(([, hz]) => amplitudeOf(this.#window, hz) > HEARD).map(([name]) => name);
   }
 

@@ -82,7 +82,7 @@ export class RobotAudio {
       this.#send();
       this.#deadline += STEP;
     }
-    this.#timer = setTimeout(() => this.#tick(), this.#deadline - performance.now());
+    this.#timer = setTimeout(() => this.#tick(), Math.max(0, this.#deadline - performance.now()));
   }
 
   #send(): void {

@@ -36,17 +36,19 @@ export function writeSdp(local: LocalMedia): string {
   ].join('\r\n');
 }
 
-/** null where there is no audio in a codec that a robot knows. */
-export function readSdp(sdp: string): RemoteMedia | null {
+/** null where there is no audio in one of these codecs; of several the peer's first. */
+export function readSdp(sdp: string, codecs: readonly Codec[] = ['PCMU', 'PCMA']): RemoteMedia | null {
   const media = /^m=audio (\d+)[^ ]* RTP\/\S+ (.+)$/m.exec(sdp);
   const address =
     /^c=IN IP[46] (\S+)/m.exec(sdp.slice(Math.max(0, media?.index ?? 0)))?.[1] ?? /^c=IN IP[46] (\S+)/m.exec(sdp)?.[1];
   if (media === null || address === undefined || Number(media[1]) === 0) return null;
   const types = (media[2] ?? '').trim().split(/\s+/).map(Number);
-  const type = types.find((t) => t === PAYLOAD_TYPE.PCMU || t === PAYLOAD_TYPE.PCMA);
-  if (type === undefined) return null;
+  const codec = types
+    .map((type) => codecs.find((name) => PAYLOAD_TYPE[name] === type))
+    .find((name) => name !== undefined);
+  if (codec === undefined) return null;
   const direction = (/^a=(sendrecv|sendonly|recvonly|inactive)\s*$/m.exec(sdp)?.[1] ?? 'sendrecv') as Direction;
-  return { address, port: Number(media[1]), codec: type === 0 ? 'PCMU' : 'PCMA', direction };
+  return { address, port: Number(media[1]), codec, direction };
 }
 
 /** Our direction in an answer: what the peer does not take is not sent, what it does not send is not awaited. */

@@ -29,8 +29,9 @@ describe('pilot tones', () => {
       for (let frame = 0; frame < 50 * 8; frame++) {
         const mix = new Int16Array(160);
         for (const voice of voices) voice.frame().forEach((sample, i) => (mix[i] = mix[i]! + sample));
-        ear.push(overTheWire(mix));
-        if (frame >= 5) expect([frame, ear.heard()]).toEqual([frame, names.filter((name) => speaking.includes(name))]);
+        ear.push(overTheWire(mix), frame * 20);
+        if (frame >= 5)
+          expect([frame, ear.heard(frame * 20)]).toEqual([frame, names.filter((name) => speaking.includes(name))]);
       }
     },
   );
@@ -42,13 +43,14 @@ describe('pilot tones', () => {
     }
   });
 
-  it('are forgotten with the call', () => {
+  it('are not heard any more where nothing comes, and are forgotten with the call', () => {
     const ear = new PilotEar(new Map([['agent', PILOTS.agent]]));
     const voice = new Voice(new Int16Array(0), PILOTS.agent);
-    for (let i = 0; i < 5; i++) ear.push(voice.frame());
-    expect(ear.heard()).toEqual(['agent']);
+    for (let i = 0; i < 5; i++) ear.push(voice.frame(), i * 20);
+    expect(ear.heard(180)).toEqual(['agent']);
+    expect(ear.heard(181)).toEqual([]);
     ear.clear();
-    expect(ear.heard()).toEqual([]);
+    expect(ear.heard(180)).toEqual([]);
   });
 
   it('have the amplitude that they are sent with', () => {
