@@ -135,7 +135,7 @@ export function failed(work: Work, p: Participant, status: number, reason: strin
       return acceptFailed(work, p, status);
     case 'takeover':
       note(work, 'takeover.failed', p.userId, { status });
-      return strand(work);
+      return strand(work, p, status);
   }
 }
 

@@ -4,7 +4,7 @@ import { demandReachable, endConsult, handConsultOver } from './consult.ts';
 import { Refusal } from './errors.ts';
 import type { CallEvent, Request, TransferTarget } from './events.ts';
 import { handover } from './handover.ts';
-import { joinLine, offer } from './line.ts';
+import { joinLine, offer, outcomeOf } from './line.ts';
 import {
   connectedAgents,
   customerOf,
@@ -112,7 +112,7 @@ export function transferFailed(work: Work, p: Participant, fallback: Fallback, s
   if (fallback.kind === 'agent') {
     work.effects.push({ type: 'referDone', leg: fallback.participantId, status, reason: 'Transfer failed' });
   }
-  strand(work);
+  strand(work, p, status);
 }
 
 /** R-ACT-3: the new agent has accepted; the first one stays as consultant until leaving. */
@@ -124,15 +124,21 @@ export function acceptAnswered(work: Work, p: Participant): void {
 
 export function acceptFailed(work: Work, p: Participant, status: number): void {
   note(work, 'transfer.rejected', p.userId, { to: p.address, status });
-  strand(work);
+  strand(work, p, status);
 }
 
-/** A customer whom nobody talks to any more goes back into the line, or the call ends. */
-export function strand(work: Work): void {
+/**
+ * A customer whom nobody talks to any more goes back into the line, or the call ends. Whoever did not take the call is
+ * away, as after any offered call, so that it is not offered to the same person again.
+ */
+export function strand(work: Work, failed: Participant, status: number): void {
   const { call } = work;
   const coming = call.participants.some((p) => p.leg.kind === 'ringing' && p.role === 'agent');
   if (connectedAgents(call).length > 0 || coming || call.inLine) return;
   if (call.queue === null || customerOf(call) === undefined) return endCall(work, 'transfer_failed');
+  if (failed.userId !== null) {
+    work.effects.push({ type: 'offerFailed', userId: failed.userId, outcome: outcomeOf(status) });
+  }
   joinLine(work);
 }
 

@@ -116,7 +116,7 @@ export class Agents {
   /** An offered call was not taken: no further ones until the agent says so. */
   setAway(userId: string, reason: string): void {
     const entry = this.#entries.get(userId);
-    if (entry === undefined) return;
+    if (entry?.user.role !== 'agent') return;
     entry.away = reason;
     this.#update(entry, true);
   }

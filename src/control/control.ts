@@ -92,7 +92,7 @@ export class Control implements ControlService {
   #people(actor: Actor, wanted: (role: string) => boolean): UserView[] {
     const person = this.#house.person(actor);
     return [...this.#house.directory.users.values()]
-      .filter((user) => wanted(user.role) && seesUser(person, { id: user.id, teams: teamsOf(user) }))
+      .filter((user) => wanted(user.role) && seesUser(person, { id: user.id, role: user.role, teams: teamsOf(user) }))
       .map((user) => this.#house.userView(user.id));
   }
 

@@ -48,7 +48,7 @@ export class Features implements FeatureCodes {
 
   #callOf(by: Person, to: Extract<Route, { kind: 'supervise' }>): CallController {
     if (by.role === 'agent') throw new Refusal('forbidden', 'Only supervisors may do this.');
-    if (!seesUser(by, { id: to.agent.id, teams: teamsOf(to.agent) })) {
+    if (!seesUser(by, { id: to.agent.id, role: to.agent.role, teams: teamsOf(to.agent) })) {
       throw new Refusal('not_found', 'No such agent.');
     }
     const controller = this.#house.registry.conversationOf(to.agent.id);

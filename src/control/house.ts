@@ -258,7 +258,7 @@ export class House implements CallHost {
       plain: view,
       sees: (viewer) => {
         const person = this.agents.person(viewer);
-        return person !== undefined && seesUser(person, { id: userId, teams }) ? 'full' : null;
+        return person !== undefined && seesUser(person, { id: userId, role: entry.user.role, teams }) ? 'full' : null;
       },
     });
     this.queues.wake();

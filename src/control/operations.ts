@@ -38,7 +38,7 @@ export class Operations {
   #demandAuthority(actor: Actor, agentId: string): void {
     const by = this.#house.person(actor);
     const entry = this.#house.agents.entry(agentId);
-    if (entry === undefined || !seesUser(by, { id: agentId, teams: teamsOf(entry.user) })) {
+    if (entry === undefined || !seesUser(by, { id: agentId, role: entry.user.role, teams: teamsOf(entry.user) })) {
       throw new Refusal('not_found', 'No such user.');
     }
     if (by.userId !== agentId && (by.role === 'agent' || entry.user.role !== 'agent') && by.role !== 'admin') {

@@ -25,9 +25,12 @@ export function sight(person: Person, call: Call, everyone: boolean): 'full' | '
   return everyone ? 'full' : 'plain';
 }
 
-/** Supervisors and admins see the people of their teams; an agent the own team. */
-export function seesUser(person: Person, other: { readonly id: string; readonly teams: readonly string[] }): boolean {
-  return (
-    person.role === 'admin' || person.userId === other.id || other.teams.some((team) => person.teams.includes(team))
-  );
+/** Supervisors and admins see the people of their teams; an agent the agents of the own team, not who supervises them. */
+export function seesUser(
+  person: Person,
+  other: { readonly id: string; readonly role: Person['role']; readonly teams: readonly string[] },
+): boolean {
+  if (person.role === 'admin' || person.userId === other.id) return true;
+  if (person.role === 'agent' && other.role !== 'agent') return false; // R-SEE-2
+  return other.teams.some((team) => person.teams.includes(team));
 }
