@@ -1,6 +1,6 @@
 /**
  * Engine 1, embedded: SIP legs end in Earshot's own RTP threads (media/worker), which forward and mix by the hear matrix.
- * WebRTC legs are to end in mediasoup and cross to those threads by RTP on loopback, as legs like any other.
+ * WebRTC legs end in mediasoup (webrtc/) and cross to those threads by RTP, as legs like any other.
  */
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,8 @@ import type { Cadence } from '../mixer/generator.ts';
 import { EmbeddedEngine } from '../worker/engine.ts';
 import type { Log } from '../worker/engine.ts';
 import { SoundCache } from '../worker/sounds.ts';
+import { webrtcTerminator } from './webrtc/session.ts';
+import { WebrtcWorkers } from './webrtc/workers.ts';
 
 export type { EmbeddedEngine } from '../worker/engine.ts';
 
@@ -30,6 +32,8 @@ export interface MediasoupEngineOptions {
   readonly ringback?: Cadence;
   /** After so many seconds without a packet `onSilence` is told of a peer that should send. Default 10. */
   readonly silenceSeconds?: number;
+  /** Path of the mediasoup worker. Default: what MEDIASOUP_WORKER_BIN names; without one WebRTC is off. */
+  readonly workerBinary?: string;
   readonly log?: Log;
 }
 
@@ -41,6 +45,14 @@ export async function createMediasoupEngine(options: MediasoupEngineOptions): Pr
   if (codecs.length === 0) throw new RangeError('media.codecs: PCMU or PCMA is wanted among them');
   const sounds = new SoundCache();
   const music = options.music ?? MUSIC;
+  const log = options.log ?? (() => undefined);
+  const workers = new WebrtcWorkers({
+    address: options.address,
+    ...(options.announcedAddress === undefined ? {} : { announcedAddress: options.announcedAddress }),
+    ports: options.rtpPorts,
+    binary: options.workerBinary ?? process.env['MEDIASOUP_WORKER_BIN'],
+    log,
+  });
   const engine = new EmbeddedEngine({
     threads: options.threads ?? Math.max(1, availableParallelism() - 1),
     thread: {
@@ -53,11 +65,11 @@ export async function createMediasoupEngine(options: MediasoupEngineOptions): Pr
     codecs,
     rtpPorts: options.rtpPorts,
     sounds,
-    log: options.log ?? (() => undefined),
-    webrtcReason: 'this version serves SIP legs over RTP only',
+    log,
+    webrtc: webrtcTerminator(workers, codecs),
   });
   try {
-    await engine.ready();
+    await Promise.all([engine.ready(), workers.start()]);
   } catch (error) {
     await engine.close();
     throw error;

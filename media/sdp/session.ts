@@ -50,7 +50,27 @@ interface Local {
   readonly rtcpMux: boolean;
 }
 
-export class SdpSession {
+/** Offer and answer with one peer, whatever its transport. What fails leaves everything as it was. */
+export interface Negotiation {
+  /** Our description as the peer knows it last; empty before the first. */
+  readonly text: string;
+  readonly agreed: AgreedMedia | null;
+  /** The answer to a peer's offer. @throws MediaError */
+  answer(offer: string): Answer | Promise<Answer>;
+  /** An offer of ours. @throws MediaError */
+  offer(): string | Promise<string>;
+  /** The peer's answer to our last offer; may come more than once (183, then 200). @throws MediaError */
+  accept(answer: string): AgreedMedia | Promise<AgreedMedia>;
+  /** Gives back what it holds. Idempotent. */
+  close?(): void;
+}
+
+export interface Answer {
+  readonly text: string;
+  readonly agreed: AgreedMedia;
+}
+
+export class SdpSession implements Negotiation {
   readonly #options: SdpSessionOptions;
   #lines: readonly MediaLine[] = [{ type: 'audio', protocol: 'RTP/AVP', payloads: '' }];
   #index = 0;
@@ -74,7 +94,7 @@ export class SdpSession {
   }
 
   /** The answer to a peer's offer. @throws MediaError, and then nothing has changed. */
-  answer(offer: string): { readonly text: string; readonly agreed: AgreedMedia } {
+  answer(offer: string): Answer {
     const remote = parseRemote(offer);
     // The offerer's first codec that we have (RFC 3264 section 6.1: the order is its preference).
     const format = remote.formats.find(({ codec }) => this.#options.codecs.includes(codec));
@@ -151,7 +171,8 @@ export class SdpSession {
         dtmf: events,
       },
       // 0.0.0.0 hides where the peer is, it has not moved.
-      remote: remote.address === null ? last : { address: remote.address, port: remote.port, rtcpPort: remote.rtcpPort },
+      remote:
+        remote.address === null ? last : { address: remote.address, port: remote.port, rtcpPort: remote.rtcpPort },
       rtcpMux: local.rtcpMux,
       receive: [...receive],
       send: peerReceives

@@ -3,6 +3,8 @@ import { randomInt } from 'node:crypto';
 import { MediaError } from '../engine.ts';
 import type { Bridge, BridgeEvents, Endpoint, EndpointOptions, EngineMatrix } from '../engine.ts';
 import { isWebRtc, parseRemote } from '../sdp/remote.ts';
+import { SdpSession } from '../sdp/session.ts';
+import type { Negotiation } from '../sdp/session.ts';
 import { RtpEndpoint } from './endpoint.ts';
 import type { EngineContext } from './engine.ts';
 import { CommandError } from './handle.ts';
@@ -40,15 +42,18 @@ export class EmbeddedBridge implements Bridge {
 
   async createEndpoint(options: EndpointOptions): Promise<Endpoint> {
     this.#assertOpen();
-    if (options.transport === 'webrtc' || (options.offer !== undefined && isWebRtc(options.offer))) {
-      throw new MediaError('webrtc_unavailable', this.#context.webrtcReason);
+    const { webrtc } = this.#context;
+    const isBrowser = options.offer === undefined ? options.transport === 'webrtc' : isWebRtc(options.offer);
+    if (isBrowser && !webrtc.available) {
+      throw new MediaError('webrtc_unavailable', webrtc.reason ?? 'WebRTC legs cannot be served');
     }
     if (this.#endpoints.has(options.id)) throw new TypeError(`the bridge has an endpoint ${options.id} already`);
-    if (options.offer !== undefined) parseRemote(options.offer); // before anything is taken for it
+    if (options.offer !== undefined && !isBrowser) parseRemote(options.offer); // before anything is taken for it
     this.#endpoints.set(options.id, null);
     try {
       const leg = await this.#openLeg(options);
-      const endpoint = new RtpEndpoint(options.id, leg, this.#context, () => this.#forget(options.id, leg.number));
+      const sdp = isBrowser ? this.#browser(leg) : this.#phone(leg);
+      const endpoint = new RtpEndpoint(options.id, leg, sdp, this.#context, () => this.#forget(options.id, leg.number));
       this.#endpoints.set(options.id, endpoint);
       this.#byLeg.set(leg.number, endpoint);
       try {
@@ -84,7 +89,9 @@ export class EmbeddedBridge implements Bridge {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const closing = this.#request({ type: 'closeBridge', bridge: this.#number }).catch((error: unknown) => this.#ignore(error));
+    const closing = this.#request({ type: 'closeBridge', bridge: this.#number }).catch((error: unknown) =>
+      this.#ignore(error),
+    );
     await Promise.all([...this.#byLeg.values()].map((endpoint) => endpoint.close()));
     await closing;
     this.#onClosed();
@@ -115,6 +122,19 @@ export class EmbeddedBridge implements Bridge {
     for (const endpoint of [...this.#byLeg.values()]) endpoint.lost();
     this.#onClosed();
     this.#events.onLost(error);
+  }
+
+  #phone(leg: LegHandle): Negotiation {
+    const { announcedAddress: address, codecs } = this.#context;
+    return new SdpSession({ address, port: leg.port, codecs, sessionId: String(randomInt(1, 2 ** 47)) });
+  }
+
+  #browser({ port, ssrc }: LegHandle): Negotiation {
+    return this.#context.webrtc.negotiate({ address: this.#context.address, port, ssrc }, (error) => {
+      if (this.#closed) return;
+      this.close().catch((failure: unknown) => this.#ignore(failure));
+      this.#events.onLost(error);
+    });
   }
 
   async #openLeg(options: EndpointOptions): Promise<LegHandle> {

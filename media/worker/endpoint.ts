@@ -1,9 +1,7 @@
-/** A SIP leg: offer and answer on this side, RTP in the media thread. */
-import { randomInt } from 'node:crypto';
+/** A leg: offer and answer on this side, RTP in the media thread. */
 import { MediaError } from '../engine.ts';
 import type { Endpoint, EndpointStats, Negotiated, Playback, PlaySource } from '../engine.ts';
-import { SdpSession } from '../sdp/session.ts';
-import type { AgreedMedia } from '../sdp/session.ts';
+import type { AgreedMedia, Negotiation } from '../sdp/session.ts';
 import type { EngineContext } from './engine.ts';
 import { CommandError } from './handle.ts';
 import type { LegHandle } from './leg-handle.ts';
@@ -12,28 +10,23 @@ import type { Playable } from './protocol.ts';
 export class RtpEndpoint implements Endpoint {
   readonly id: string;
   readonly #leg: LegHandle;
-  readonly #sdp: SdpSession;
+  readonly #sdp: Negotiation;
   readonly #context: EngineContext;
   readonly #onClosed: () => void;
   readonly #playbacks = new Map<number, () => void>();
   #closed: Promise<void> | null = null;
 
-  constructor(id: string, leg: LegHandle, context: EngineContext, onClosed: () => void) {
+  constructor(id: string, leg: LegHandle, sdp: Negotiation, context: EngineContext, onClosed: () => void) {
     this.id = id;
     this.#leg = leg;
     this.#context = context;
     this.#onClosed = onClosed;
-    this.#sdp = new SdpSession({
-      address: context.announcedAddress,
-      port: leg.port,
-      codecs: context.codecs,
-      sessionId: String(randomInt(1, 2 ** 47)),
-    });
+    this.#sdp = sdp;
   }
 
   /** Answers the offer, or makes one. @throws MediaError */
   async begin(offer: string | undefined): Promise<void> {
-    if (offer === undefined) this.#sdp.offer();
+    if (offer === undefined) await this.#sdp.offer();
     else await this.answer(offer);
   }
 
@@ -47,20 +40,19 @@ export class RtpEndpoint implements Endpoint {
 
   async accept(answer: string): Promise<void> {
     this.#assertOpen();
-    await this.#configure(this.#sdp.accept(answer));
+    await this.#configure(await this.#sdp.accept(answer));
   }
 
   async answer(offer: string): Promise<string> {
     this.#assertOpen();
-    const { text, agreed } = this.#sdp.answer(offer);
+    const { text, agreed } = await this.#sdp.answer(offer);
     await this.#configure(agreed);
     return text;
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the port is asynchronous, other engines must ask
   async offer(): Promise<string> {
     this.#assertOpen();
-    return this.#sdp.offer();
+    return await this.#sdp.offer();
   }
 
   play(source: PlaySource): Playback {
@@ -109,6 +101,7 @@ export class RtpEndpoint implements Endpoint {
   }
 
   #end(): void {
+    this.#sdp.close?.();
     for (const number of [...this.#playbacks.keys()]) this.played(number);
     this.#onClosed();
   }
@@ -149,7 +142,9 @@ export class RtpEndpoint implements Endpoint {
     try {
       return await asked;
     } catch (error) {
-      throw error instanceof CommandError ? new MediaError('closed', 'the endpoint is closed', { cause: error }) : error;
+      throw error instanceof CommandError
+        ? new MediaError('closed', 'the endpoint is closed', { cause: error })
+        : error;
     }
   }
 

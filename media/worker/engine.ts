@@ -5,16 +5,23 @@ import type { Bridge, BridgeEvents, MediaEngine } from '../engine.ts';
 import type { CodecName } from '../codec/codecs.ts';
 import { EmbeddedBridge } from './bridge.ts';
 import type { ThreadHandle } from './handle.ts';
+import type { Negotiation } from '../sdp/session.ts';
 import { ThreadPool } from './pool.ts';
 import type { ThreadEvent } from './pool.ts';
 import { PortAllocator } from './ports.ts';
 import type { ThreadOptions, ThreadStats } from './protocol.ts';
 import type { SoundCache } from './sounds.ts';
 
-export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void;
+export type Log = (
+  level: 'info' | 'warn' | 'error',
+  message: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void;
 
 /** What bridges and endpoints share. */
 export interface EngineContext {
+  /** Address that sockets are bound to. */
+  readonly address: string;
   /** As the peers are told it. */
   readonly announcedAddress: string;
   readonly codecs: readonly CodecName[];
@@ -23,7 +30,25 @@ export interface EngineContext {
   readonly log: Log;
   /** A number that was never used for a bridge, a leg or a playback. */
   readonly nextNumber: () => number;
-  readonly webrtcReason: string;
+  readonly webrtc: WebrtcTerminator;
+}
+
+/** Where the media thread keeps a leg's socket: RTP and RTCP on one port, and what it sends with. */
+export interface ThreadEnd {
+  readonly address: string;
+  readonly port: number;
+  readonly ssrc: number;
+}
+
+/** Ends WebRTC legs, which cross to the media threads as RTP. */
+export interface WebrtcTerminator {
+  readonly available: boolean;
+  /** Why it is not available, and how to make it so. */
+  readonly reason: string | undefined;
+  /** `onLost`: the leg is gone through no fault of its peer; called at most once. */
+  negotiate(end: ThreadEnd, onLost: (error: MediaError) => void): Negotiation;
+  /** Idempotent. */
+  close(): void;
 }
 
 export interface EmbeddedEngineOptions {
@@ -34,12 +59,11 @@ export interface EmbeddedEngineOptions {
   readonly rtpPorts: readonly [number, number];
   readonly sounds: SoundCache;
   readonly log: Log;
-  readonly webrtcReason: string;
+  readonly webrtc: WebrtcTerminator;
 }
 
 export class EmbeddedEngine implements MediaEngine {
   readonly name = 'mediasoup';
-  readonly webrtc: { readonly available: boolean; readonly reason?: string };
   readonly #context: EngineContext;
   readonly #pool: ThreadPool;
   readonly #bridges = new Map<number, { readonly bridge: EmbeddedBridge; readonly thread: ThreadHandle }>();
@@ -49,9 +73,9 @@ export class EmbeddedEngine implements MediaEngine {
   constructor(options: EmbeddedEngineOptions) {
     const [low, high] = options.rtpPorts;
     const pairs = Math.floor((high - low + 1) / 2);
-    this.webrtc = { available: false, reason: options.webrtcReason };
     this.#context = {
       ...options,
+      address: options.thread.address,
       // A random start, so that the ports of a call cannot be told beforehand.
       ports: new PortAllocator(low, high, pairs > 1 ? randomInt(pairs) : 0),
       nextNumber: () => ++this.#number,
@@ -60,6 +84,11 @@ export class EmbeddedEngine implements MediaEngine {
       onEvent: (thread, event) => this.#dispatch(thread, event),
       onLost: (thread, error) => this.#threadLost(thread, error),
     });
+  }
+
+  get webrtc(): MediaEngine['webrtc'] {
+    const { available, reason } = this.#context.webrtc;
+    return { available, ...(reason === undefined ? {} : { reason }) };
   }
 
   /** Resolves when the media threads run. @throws MediaError `engine_lost` */
@@ -94,6 +123,7 @@ export class EmbeddedEngine implements MediaEngine {
       this.#closed = true;
       await Promise.all([...this.#bridges.values()].map(({ bridge }) => bridge.close()));
     }
+    this.#context.webrtc.close();
     await this.#pool.close();
   }
 

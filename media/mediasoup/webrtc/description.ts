@@ -2,9 +2,11 @@
  * What a browser's SDP says of its audio (RFC 8829, 8839, 8842, 8843), read and checked. Pure.
  */
 import { parse } from 'sdp-transform';
+import type { CodecName } from '../../codec/codecs.ts';
 import { MediaError, type Direction } from '../../engine.ts';
 
-export type WebrtcCodec = 'PCMU' | 'PCMA';
+/** Of the codecs that the media threads know, those that browsers know too. */
+export type WebrtcCodec = Extract<CodecName, 'PCMU' | 'PCMA'>;
 
 export interface CodecShape {
   readonly clockRate: number;
@@ -69,19 +71,12 @@ export const MID_EXTENSION = 'urn:ietf:params:rtp-hdrext:sdes:mid';
 type Session = ReturnType<typeof parse>;
 type Media = Session['media'][number];
 
+/** sdp-transform makes numbers of digits, whatever its types say. */
+const text = (value: string | number): string => String(value);
+
 function refuse(detail: string): never {
   throw new MediaError('sdp_unacceptable', detail);
 }
-
-/** Whether a description asks for WebRTC: audio over DTLS-SRTP (RFC 5764). Never throws. */
-export function isWebrtc(sdp: string): boolean {
-  return (
-    /^m=audio \d+ (UDP\/TLS\/)?RTP\/SAVPF? /m.test(sdp) && /^a=fingerprint:/m.test(sdp) && /^a=ice-ufrag:/m.test(sdp)
-  );
-}
-
-/** sdp-transform makes numbers of digits, whatever its types say. */
-const text = (value: string | number): string => String(value);
 
 function fingerprintsOf(session: Session, media: Media): Fingerprint[] {
   // sdp-transform keeps the last one of a level; browsers send one.
@@ -101,7 +96,7 @@ function setupOf(session: Session, media: Media): Setup {
 }
 
 function codecsOf(media: Media): Pick<Peer, 'codecs' | 'events'> {
-  const listed = (media.payloads ?? '').split(' ').map(Number);
+  const listed = text(media.payloads ?? '').split(' ').map(Number);
   const codecs: PeerCodec[] = [];
   const events = new Map<number, number>();
   for (const payloadType of listed) {
@@ -146,7 +141,7 @@ export function readPeer(sdp: string): Peer {
     lines: session.media.map((line) => ({
       type: line.type,
       protocol: line.protocol,
-      payloads: line.payloads ?? '0',
+      payloads: text(line.payloads ?? '0'),
       mid: line.mid === undefined ? null : text(line.mid),
     })),
     index,

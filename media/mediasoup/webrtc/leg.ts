@@ -69,6 +69,7 @@ export class WebrtcLeg {
   readonly #eventPayloadType: number | null;
   readonly #sessionId = Math.floor(Math.random() * 2 ** 48);
   #version = 0;
+  #written = ''; // the description without its version
   #localSdp = '';
   #peer: Peer | null = null;
   #setup: Setup = 'actpass';
@@ -288,10 +289,9 @@ export class WebrtcLeg {
       dtlsParameters.fingerprints.find((each) => each.algorithm === 'sha-256') ?? dtlsParameters.fingerprints[0];
     const known = answers ?? this.#peer;
     const events = this.#eventPayloadType === null ? [] : ([[EVENT_RATE, this.#eventPayloadType]] as const);
-    this.#version += 1;
     const local: Local = {
       sessionId: this.#sessionId,
-      version: this.#version,
+      version: 0,
       ice: {
         ufrag: iceParameters.usernameFragment,
         password: iceParameters.password,
@@ -315,7 +315,11 @@ export class WebrtcLeg {
       lines: known?.lines ?? [],
       index: known?.index ?? 0,
     };
-    this.#localSdp = compose(local);
+    const written = compose(local);
+    if (written === this.#written) return; // The same again has the same version (RFC 3264 section 8).
+    this.#written = written;
+    this.#version += 1;
+    this.#localSdp = compose({ ...local, version: this.#version });
   }
 }
 

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MediaError } from '../../../media/engine.ts';
 import { compose, type Local } from '../../../media/mediasoup/webrtc/compose.ts';
-import { isWebrtc, readPeer } from '../../../media/mediasoup/webrtc/description.ts';
+import { readPeer } from '../../../media/mediasoup/webrtc/description.ts';
+import { isWebRtc } from '../../../media/sdp/remote.ts';
 
 const OFFER = [
   'v=0',
@@ -104,9 +105,9 @@ describe('a browser’s description', () => {
   });
 
   it('is told from one of a desk phone', () => {
-    expect(isWebrtc(OFFER)).toBe(true);
-    expect(isWebrtc('v=0\r\nm=audio 4000 RTP/AVP 0\r\n')).toBe(false);
-    expect(isWebrtc('v=0\r\nm=audio 4000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n')).toBe(false);
+    expect(isWebRtc(OFFER)).toBe(true);
+    expect(isWebRtc('v=0\r\nm=audio 4000 RTP/AVP 0\r\n')).toBe(false);
+    expect(isWebRtc('v=0\r\nm=audio 4000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n')).toBe(false);
   });
 
   it('may be mangled in any way: it is read or refused, by an error of the engine', () => {
