@@ -51,8 +51,8 @@ export class RobotCall {
   }
 
   /** RTP packets so far. */
-  get packets(): { readonly sent: number; readonly received: number } {
-    return { sent: this.#audio?.sent ?? 0, received: this.#audio?.received ?? 0 };
+  get packets(): { readonly sent: number; readonly received: number; readonly lost: number } {
+    return { sent: this.#audio?.sent ?? 0, received: this.#audio?.received ?? 0, lost: this.#audio?.lost ?? 0 };
   }
 
   /** What was received, frame after frame as it came. */

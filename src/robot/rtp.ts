@@ -30,6 +30,9 @@ export class RobotAudio {
   /** Packets sent and received, for tests and the demo. */
   sent = 0;
   received = 0;
+  /** Breaks in the sequence numbers of what was received: packets that never came. */
+  lost = 0;
+  #expected: number | null = null;
 
   private constructor(socket: Socket, options: AudioOptions) {
     this.#socket = socket;
@@ -113,6 +116,12 @@ export class RobotAudio {
       payloadType === PAYLOAD_TYPE.PCMU ? ULAW_TO_LINEAR : payloadType === PAYLOAD_TYPE.PCMA ? ALAW_TO_LINEAR : null;
     if (table === null) return;
     this.received++;
+    const { sequence } = this.#header;
+    const gap = this.#expected === null ? 0 : (sequence - this.#expected) & 0xffff;
+    if (gap < 0x8000) {
+      this.lost += gap;
+      this.#expected = (sequence + 1) & 0xffff;
+    }
     this.#options.onFrame(Int16Array.from(packet.subarray(payloadStart, payloadEnd), (code) => table[code] ?? 0));
   }
 }
