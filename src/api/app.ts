@@ -26,6 +26,8 @@ export interface AppOptions {
   readonly users: RateLimiter;
   readonly strangers: RateLimiter;
   readonly publicUrl: string | undefined;
+  /** Resolves once everything that has happened is on disk. */
+  readonly settled: () => Promise<void>;
   /** The console; it sets its own Content-Security-Policy. */
   readonly web: RequestHandler | undefined;
   readonly now: () => number;
@@ -87,7 +89,7 @@ export function createApp(options: AppOptions): Express {
   const open = options.routes.filter((route) => route.auth === 'none');
   for (const route of open) api[route.method](pathOf(route), limitStranger);
   const parseBody = express.json({ limit: BODY_LIMIT, inflate: false, strict: true, type: () => true });
-  mount(api, options.routes, guard, parseBody);
+  mount(api, options.routes, { guard, parseBody, settled: options.settled });
   api.use(limitStranger, () => {
     throw new HttpProblem('not_found', 'There is nothing at this address. See /docs.');
   });

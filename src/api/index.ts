@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { Socket, AddressInfo } from 'node:net';
 import type { RequestHandler } from 'express';
 import type { Config } from '../config/schema.ts';
+import type { Archive } from '../control/archive.ts';
 import type { ControlService } from '../control/service.ts';
 import { createApp, type Health } from './app.ts';
 import { createAuth } from './auth.ts';
@@ -12,7 +13,9 @@ import { RateLimiter } from './limits.ts';
 import { createMetrics, type MetricSource } from './metrics.ts';
 import { openApiOf } from './openapi.ts';
 import { problemBody } from './problem.ts';
+import { archiveRoutes } from './routes/archive.ts';
 import { callRoutes } from './routes/calls.ts';
+import { interventionRoutes } from './routes/interventions.ts';
 import { peopleRoutes } from './routes/people.ts';
 import type { Services } from './routes/services.ts';
 import { sessionRoutes } from './routes/session.ts';
@@ -31,6 +34,8 @@ export interface ApiOptions {
   readonly health: () => Health;
   /** Figures of the other parts, for /metrics. */
   readonly metrics?: readonly MetricSource[];
+  /** What is kept of calls that are over. Absent: nothing is, and /history and /audit are not served. */
+  readonly archive?: Archive;
   /** The console. Absent: `/` leads to /docs. */
   readonly web?: RequestHandler;
   readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
@@ -75,13 +80,16 @@ export function createApi(options: ApiOptions): Api {
     maxClients: limits.eventClients,
     ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
   });
-  const services: Services = { control, config, webrtc: options.webrtc, auth, events };
+  const archive = options.archive ?? null;
+  const services: Services = { control, config, webrtc: options.webrtc, archive, auth, events };
   const routes = [
     ...sessionRoutes(services),
     ...callRoutes(services),
     ...supervisionRoutes(services),
+    ...interventionRoutes(services),
     ...peopleRoutes(services),
     ...streamRoutes(services),
+    ...archiveRoutes(services),
   ];
   const app = createApp({
     routes,
@@ -100,6 +108,7 @@ export function createApi(options: ApiOptions): Api {
     users: new RateLimiter({ perSecond: limits.requestsPerSecond, burst: limits.requestBurst }),
     strangers: new RateLimiter({ perSecond: limits.anonymousPerSecond, burst: limits.anonymousBurst }),
     publicUrl,
+    settled: () => archive?.durable() ?? Promise.resolve(),
     web: options.web,
     now,
     logError: (message) => {

@@ -61,13 +61,19 @@ export function route<Params extends z.ZodType, Query extends z.ZodType, Body ex
   return spec;
 }
 
-export interface Guard {
-  /** The identity of a request that has passed authentication and the rate limit; throws an HttpProblem. */
-  (req: Request): Identity;
+/** The identity of a request that has passed authentication and the rate limit; throws an HttpProblem. */
+export type Guard = (req: Request) => Identity;
+
+export interface MountOptions {
+  readonly guard: Guard;
+  readonly parseBody: RequestHandler;
+  /** Resolves once everything that has happened is on disk: a change is answered when it cannot be lost any more. */
+  readonly settled: () => Promise<void>;
 }
 
 /** Adds the routes to a router; a known path with another method is answered 405. */
-export function mount(router: IRouter, routes: readonly Route[], guard: Guard, parseBody: RequestHandler): void {
+export function mount(router: IRouter, routes: readonly Route[], options: MountOptions): void {
+  const { guard, parseBody, settled } = options;
   const methods = new Map<string, Method[]>();
   for (const spec of routes) {
     const path = spec.path.replaceAll(/\{(\w+)\}/g, ':$1');
@@ -78,7 +84,7 @@ export function mount(router: IRouter, routes: readonly Route[], guard: Guard, p
       next();
     };
     // Credentials come first: a stranger's body is not even read.
-    router[spec.method](path, authenticate, assertJson, parseBody, handlerOf(spec));
+    router[spec.method](path, authenticate, assertJson, parseBody, handlerOf(spec, settled));
   }
   for (const [path, known] of methods) {
     const allow = [...known, ...(known.includes('get') ? ['head'] : [])].join(', ').toUpperCase();
@@ -91,7 +97,7 @@ export function mount(router: IRouter, routes: readonly Route[], guard: Guard, p
   }
 }
 
-function handlerOf(spec: Route): RequestHandler {
+function handlerOf(spec: Route, settled: () => Promise<void>): RequestHandler {
   return async (req, res) => {
     const identity = res.locals['identity'] as Identity | undefined;
     const context = {
@@ -104,6 +110,7 @@ function handlerOf(spec: Route): RequestHandler {
       res,
     };
     const answer = await spec.handle(context);
+    if (spec.method !== 'get') await settled();
     if (res.headersSent || res.writableEnded) return;
     res.status(spec.status);
     if (spec.status === 204) res.end();

@@ -1,8 +1,9 @@
 /** All SQL. Synchronous: it runs in a thread of its own (worker.ts). */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { CallView } from '../call/views.ts';
+import type { AuditEntry, AuditQuery, HistoryQuery, KeptCall, Page } from '../control/archive.ts';
 import type { TimelineEntry } from '../control/service.ts';
-import type { AuditEntry, AuditQuery, HistoryQuery, KeptTimeline, Page, Stamped } from './records.ts';
+import type { Stamped } from './records.ts';
 import { recover, settle } from './recover.ts';
 import { prepare } from './schema.ts';
 
@@ -135,23 +136,21 @@ export class Database {
     return { items: shown.map(item), next };
   }
 
-  call(callId: string): { readonly call: CallView; readonly teams: readonly string[] } | null {
+  call(callId: string): KeptCall | null {
     const row = this.#db.prepare('SELECT data FROM calls WHERE id = ?').get(callId);
     if (row === undefined) return null;
     return { call: JSON.parse(String(row['data'])) as CallView, teams: this.#teamsOf(callId) };
   }
 
-  /** The timeline of a call, in the order of what happened. Null where the call is not known. */
-  timeline(callId: string): KeptTimeline | null {
+  /** In the order of what happened. */
+  timeline(callId: string): TimelineEntry[] {
     const rows = this.#db.prepare('SELECT at, type, by, data FROM timeline WHERE call_id = ? ORDER BY seq').all(callId);
-    if (rows.length === 0) return null;
-    const entries = rows.map((row): TimelineEntry => ({
+    return rows.map((row) => ({
       at: String(row['at']),
       type: String(row['type']),
       by: row['by'] === null ? null : String(row['by']),
       data: JSON.parse(String(row['data'])) as TimelineEntry['data'],
     }));
-    return { teams: this.#teamsOf(callId), entries };
   }
 
   #teamsOf(callId: string): string[] {

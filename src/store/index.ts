@@ -7,11 +7,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { CallView } from '../call/views.ts';
+import type { Archive, AuditEntry, AuditQuery, HistoryQuery, KeptCall, Page } from '../control/archive.ts';
 import type { Journal, JournalRecord } from '../control/ports.ts';
-import type { AuditEntry, AuditQuery, HistoryQuery, KeptTimeline, Page, Stamped } from './records.ts';
+import type { Stamped } from './records.ts';
+import type { TimelineEntry } from '../control/service.ts';
 import type { StoreReply, StoreRequest, WorkerData } from './worker.ts';
 
-export type { AuditEntry, AuditQuery, HistoryQuery, KeptTimeline, Page } from './records.ts';
 export { RESTARTED } from './recover.ts';
 
 export interface StoreOptions {
@@ -23,17 +24,7 @@ export interface StoreOptions {
   readonly now?: () => number;
 }
 
-export interface Store extends Journal {
-  /**
-   * Resolves once every record appended so far is on disk. Rejects where that has failed; the records are kept and tried
-   * again.
-   */
-  durable(): Promise<void>;
-  history(query: HistoryQuery): Promise<Page<CallView>>;
-  audit(query: AuditQuery): Promise<Page<AuditEntry>>;
-  /** A closed call; null where there is none. */
-  call(callId: string): Promise<{ readonly call: CallView; readonly teams: readonly string[] } | null>;
-  timeline(callId: string): Promise<KeptTimeline | null>;
+export interface Store extends Journal, Archive {
   /** For /health and /metrics. `failing`: why the last write did not succeed. */
   readonly status: { readonly waiting: number; readonly written: number; readonly failing: string | null };
   /** Writes what is waiting, then closes. Idempotent. */
@@ -155,11 +146,11 @@ class SqliteStore implements Store {
     return this.#read({ type: 'audit', query });
   }
 
-  call(callId: string): Promise<{ readonly call: CallView; readonly teams: readonly string[] } | null> {
+  call(callId: string): Promise<KeptCall | null> {
     return this.#read({ type: 'call', callId });
   }
 
-  timeline(callId: string): Promise<KeptTimeline | null> {
+  timeline(callId: string): Promise<readonly TimelineEntry[]> {
     return this.#read({ type: 'timeline', callId });
   }
 

@@ -4,7 +4,8 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { CallView } from '../call/views.ts';
-import type { AuditEntry, Stamped } from './records.ts';
+import type { AuditEntry } from '../control/archive.ts';
+import type { Stamped } from './records.ts';
 
 /** End reason of a call that was cut off. */
 export const RESTARTED = 'server_restarted';

@@ -3,8 +3,9 @@
  * sees what was written before it.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { AuditQuery, HistoryQuery } from '../control/archive.ts';
 import { Database } from './database.ts';
-import type { AuditQuery, HistoryQuery, Stamped } from './records.ts';
+import type { Stamped } from './records.ts';
 
 export type StoreRequest =
   | { readonly type: 'write'; readonly batch: readonly Stamped[] }

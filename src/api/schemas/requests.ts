@@ -36,3 +36,65 @@ export const changeSupervision = z
   .strictObject({ mode: mode.optional(), paused: z.boolean().optional() })
   .refine((change) => change.mode !== undefined || change.paused !== undefined, 'mode, paused or both')
   .register(requests, { id: 'ChangeSupervision' });
+
+const userId = z.string().min(1).max(64);
+const destination = z
+  .union([
+    z.strictObject({ agent: userId.describe('Id of a user') }),
+    z.strictObject({ queue: userId.describe('Id of a queue') }),
+    z.strictObject({ number }),
+  ])
+  .describe('One of agent, queue and number')
+  .register(requests, { id: 'Destination' });
+
+export const toDestination = z.strictObject({ to: destination }).register(requests, { id: 'To' });
+
+export const assign = z
+  .strictObject({
+    to: destination,
+    override: z.boolean().default(false).describe("Whatever the agent's state and capacity"),
+  })
+  .register(requests, { id: 'Assign' });
+
+export const sentiment = z
+  .strictObject({ value: z.number().min(-1).max(1).nullable().describe('From -1 to 1; null: unknown') })
+  .register(requests, { id: 'Sentiment' });
+
+const time = z
+  .string()
+  .regex(
+    /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/,
+    'a date, or a date and time with its zone',
+  )
+  .refine((text) => !Number.isNaN(Date.parse(text)), 'a date that exists')
+  .transform((text) => new Date(text).toISOString());
+const page = {
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  after: z.coerce.number().int().min(0).optional().describe('`next` of the page before'),
+};
+const name = z.string().min(1).max(100).optional();
+
+const historyFilters = {
+  from: time.optional().describe('Calls that began then or later'),
+  to: time.optional().describe('Calls that began before'),
+  agent: name.describe('Id of the agent'),
+  queue: name.describe('Id of the queue'),
+  direction: z.enum(['inbound', 'outbound', 'internal']).optional(),
+  supervised: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .optional(),
+  q: name.describe('Part of a number or name of anyone in the call'),
+};
+
+export const historySearch = z.strictObject({ ...historyFilters, ...page });
+export const historyExport = z.strictObject(historyFilters);
+
+export const auditSearch = z.strictObject({
+  supervisor: name.describe('Id of the supervisor'),
+  call: name.describe('Id of the call'),
+  supervision: name.describe('Id of the supervision'),
+  from: time.optional(),
+  to: time.optional(),
+  ...page,
+});

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { Permission, UserView, CallView, QueueView, SupervisionView } from '../../call/views.ts';
+import type { AuditEntry } from '../../control/archive.ts';
 import type { TimelineEntry } from '../../control/service.ts';
 
 /** Schemas of answers, by component name. */
@@ -118,6 +119,10 @@ export const call = z
   })
   .register(answers, { id: 'Call' });
 
+export const assignedCall = call
+  .extend({ excess: z.number().describe("Units by which the agent's capacity is exceeded") })
+  .register(answers, { id: 'AssignedCall' });
+
 export const user = z
   .object({
     id: z.string(),
@@ -191,6 +196,26 @@ export const problem = z
   .describe('RFC 9457. Further members help: holder, choices, excess, errors')
   .register(answers, { id: 'Problem' });
 
+const next = z.number().int().nullable().describe('`after` of the next page; null on the last one');
+
+export const historyPage = z
+  .object({ items: z.array(call).describe('Closed calls, newest first'), next })
+  .register(answers, { id: 'HistoryPage' });
+
+export const auditEntry = z
+  .object({
+    id: z.string(),
+    at: time,
+    event: z.enum(['started', 'updated', 'ended']),
+    supervision,
+    target: z.object({ userId: z.string().nullable(), name: z.string() }).describe('Who was supervised'),
+  })
+  .register(answers, { id: 'AuditEntry' });
+
+export const auditPage = z
+  .object({ items: z.array(auditEntry).describe('Newest first'), next })
+  .register(answers, { id: 'AuditPage' });
+
 type Frozen<T> = T extends readonly (infer E)[]
   ? readonly Frozen<E>[]
   : T extends object
@@ -213,6 +238,7 @@ export type Proof = [
   Same<z.infer<typeof queue>, QueueView>,
   Same<z.infer<typeof permission>, Permission>,
   Same<z.infer<typeof timelineEntry>, TimelineEntry>,
+  Same<z.infer<typeof auditEntry>, AuditEntry>,
 ];
 /** Does not compile where one of the proofs is `never`. */
 export const PROVEN: Proof extends true[] ? true : never = true;

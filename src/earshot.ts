@@ -1,0 +1,228 @@
+/**
+ * The composition root: makes the parts, hands each what it needs, and takes them down in the reverse order. Nothing
+ * else wires modules together; main.ts is the process around it, tests and tools run it inside their own.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createMediasoupEngine } from '../media/mediasoup/index.ts';
+import type { MediaEngine } from '../media/engine.ts';
+import { createApi, type MetricSource } from './api/index.ts';
+import type { CallView } from './call/views.ts';
+import type { Config } from './config/schema.ts';
+import { teamsOf } from './control/directory.ts';
+import { createControl, type Control } from './control/index.ts';
+import type { Clock } from './control/ports.ts';
+import type { Log } from './log.ts';
+import { mediaMetrics, sipMetrics, storeMetrics, threadMetrics } from './metrics.ts';
+import { createSignalling, type SrfOptions } from './sip/index.ts';
+import { startSipServer, type SipServer } from './sip-server/index.ts';
+import { openStore, type Store } from './store/index.ts';
+import { version } from './version.ts';
+
+export interface EarshotOptions {
+  /** Folder for what is kept. */
+  readonly data: string;
+  readonly log: Log;
+}
+
+export interface Earshot {
+  /** `http://HOST:PORT` */
+  readonly apiUrl: string;
+  /** Where phones reach the embedded SIP server; empty with a drachtio-server. */
+  readonly sip: readonly string[];
+  readonly webrtc: MediaEngine['webrtc'];
+  readonly control: Control;
+  /** No new calls; live ones may end. Resolves when the last one has, or after `seconds`. */
+  drain(seconds: number): Promise<void>;
+  /** Ends everything. Idempotent; cuts a drain short. */
+  close(): Promise<void>;
+}
+
+/** The server cannot start: what is wrong and where it is configured, in one line. */
+export class StartError extends Error {
+  constructor(what: string, cause: unknown) {
+    super(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = 'StartError';
+  }
+}
+
+/** What the BYEs of calls that are cut off get to be answered, ms. */
+const GOODBYE_MS = 1000;
+
+const clock: Clock = {
+  now: Date.now,
+  after(ms, task) {
+    const timer = setTimeout(task, ms);
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};
+
+/** Rejects with a StartError; nothing is left open then. Resolves once phones can register. */
+export async function startEarshot(config: Config, { data, log }: EarshotOptions): Promise<Earshot> {
+  const closers: (() => Promise<void>)[] = [];
+  const part = async <T>(what: string, make: () => T | Promise<T>, close?: (made: T) => Promise<void>): Promise<T> => {
+    try {
+      const made = await make();
+      if (close !== undefined) closers.push(() => close(made));
+      return made;
+    } catch (error) {
+      throw new StartError(what, error);
+    }
+  };
+  const closeAll = async (): Promise<void> => {
+    for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
+      try {
+        await close();
+      } catch (error) {
+        log('error', `closing: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  };
+
+  try {
+    return await compose();
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+
+  async function compose(): Promise<Earshot> {
+    const store = await part(
+      'data folder',
+      () => openStore({ folder: data, teamsOf: teamsOfCall(config), log }),
+      close,
+    );
+    const sip = await part(
+      'sip.listen',
+      () => sipServer(config, log),
+      async (made) => made?.server.close(),
+    );
+    const { engine: media, metrics } = await part(
+      'media',
+      () => mediaEngine(config, log),
+      ({ engine }) => engine.close(),
+    );
+    const srfOptions = sip?.srf ?? config.sip.drachtio;
+    const signalling = await part('sip', () => createSignalling({ config, srfOptions, log, clock }), close);
+    const control = createControl({ config, signalling, media, clock, log, journal: store });
+    closers.push(() => goodbye(control, sip?.server ?? null));
+
+    let state: 'starting' | 'ready' | 'draining' | 'closed' = 'starting';
+    const api = await part(
+      'api.listen',
+      () =>
+        createApi({
+          control,
+          config,
+          webrtc: media.webrtc,
+          version,
+          health: () => ({ ready: state === 'ready', parts: parts(state, store, media) }),
+          metrics: [...sipMetrics(sip?.server ?? null), ...mediaMetrics(media), ...metrics, ...storeMetrics(store)],
+          archive: store,
+          log,
+        }),
+      close,
+    );
+    const { url } = await part(`api.listen ${config.api.listen}`, () => api.listen());
+    await part('sip', () => control.start());
+    state = 'ready';
+
+    let closing: Promise<void> | null = null;
+    return {
+      apiUrl: url,
+      sip: sip?.server.listen ?? [],
+      webrtc: media.webrtc,
+      control,
+      async drain(seconds) {
+        if (state === 'ready') state = 'draining';
+        await control.drain(seconds);
+      },
+      close() {
+        state = 'closed';
+        closing ??= closeAll();
+        return closing;
+      },
+    };
+  }
+}
+
+const close = (part: { close(): Promise<void> }): Promise<void> => part.close();
+
+/** Every call that is still up is ended, and its phones get the time to answer the BYE. */
+async function goodbye(control: Control, server: SipServer | null): Promise<void> {
+  const before = control.counts().calls;
+  await control.close();
+  if (before === 0) return;
+  const until = Date.now() + GOODBYE_MS;
+  do await delay(20);
+  while (Date.now() < until && (server === null || server.counts().dialogs > 0));
+}
+
+/** The embedded SIP server, with a control port that only this process knows the secret of; null where another is used. */
+async function sipServer(config: Config, log: Log): Promise<{ server: SipServer; srf: SrfOptions } | null> {
+  if (config.sip.server !== 'embedded') return null;
+  const secret = randomBytes(24).toString('hex');
+  const { tls, externalAddress, listen } = config.sip;
+  const server = await startSipServer({
+    listen,
+    control: { host: '127.0.0.1', port: 0 },
+    secret,
+    ...(tls === undefined
+      ? {}
+      : { tls: { cert: await readFile(tls.cert, 'utf8'), key: await readFile(tls.key, 'utf8') } }),
+    ...(externalAddress === undefined ? {} : { externalAddress }),
+    log,
+  });
+  return { server, srf: { ...server.control, secret } };
+}
+
+interface Media {
+  readonly engine: MediaEngine;
+  readonly metrics: readonly MetricSource[];
+}
+
+async function mediaEngine(config: Config, log: Log): Promise<Media> {
+  const { engine: name, address, announcedAddress, rtpPorts, codecs, threads, music } = config.media;
+  if (name === 'freeswitch') throw new Error('the engine freeswitch is not part of this version; expected mediasoup');
+  const engine = await createMediasoupEngine({
+    address,
+    rtpPorts,
+    codecs,
+    ...(announcedAddress === undefined ? {} : { announcedAddress }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(music === undefined ? {} : { music }),
+    log,
+  });
+  return { engine, metrics: threadMetrics(() => engine.threadStats()) };
+}
+
+/** The teams whose supervisors may see a closed call: of its queue and of everyone in it. */
+function teamsOfCall(config: Config): (call: CallView) => readonly string[] {
+  const users = new Map(config.users.map((user) => [user.id, user]));
+  const queues = new Map(config.queues.map((queue) => [queue.id, queue.team]));
+  return (call) => {
+    const teams = new Set<string>();
+    const queue = call.queue === null ? undefined : queues.get(call.queue);
+    if (queue !== undefined) teams.add(queue);
+    if (call.agent !== null) teams.add(call.agent.team);
+    for (const { userId, role } of call.participants) {
+      const user = userId === null || role === 'supervisor' ? undefined : users.get(userId);
+      if (user !== undefined) for (const team of teamsOf(user)) teams.add(team);
+    }
+    return [...teams];
+  };
+}
+
+function parts(state: string, store: Store, media: MediaEngine): Record<string, string> {
+  const { failing } = store.status;
+  const { available, reason } = media.webrtc;
+  return {
+    sip: state === 'ready' ? 'ok' : state,
+    media: media.name,
+    webrtc: available ? 'ok' : (reason ?? 'off'),
+    store: failing === null ? 'ok' : `failing: ${failing}`,
+  };
+}
