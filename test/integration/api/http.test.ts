@@ -82,6 +82,48 @@ describe('supervising', () => {
   });
 });
 
+describe('the rest of a call', () => {
+  const post = (path: string, json?: unknown): ReturnType<Harness['call']> =>
+    h.call(`/calls/c1/${path}`, { method: 'POST', ...(json === undefined ? {} : { json }) });
+
+  test('consult, conference, interventions and sentiment reach the controller as they are', async () => {
+    await post('consult', { to: { agent: 'bob' } });
+    await post('consult/complete');
+    await post('consult/cancel');
+    await post('conference');
+    await post('takeover');
+    await post('transfer', { to: { queue: 'sales' } });
+    await post('transfer', { to: { number: '+44123' } });
+    const assigned = await post('assign', { to: { agent: 'alice' }, override: true });
+    await post('assign', { to: { agent: 'alice' } });
+    await post('end');
+    const felt = await h.call('/calls/c1/sentiment', { method: 'PUT', json: { value: -0.5 } });
+    expect(assigned.json).toMatchObject({ id: 'c1', excess: 1 });
+    expect(felt.json).toMatchObject({ sentiment: -0.5 });
+    expect(h.control.asked).toEqual([
+      ['consult', 'sam', 'c1', { agent: 'bob' }],
+      ['consultComplete', 'sam', 'c1'],
+      ['consultCancel', 'sam', 'c1'],
+      ['conference', 'sam', 'c1'],
+      ['takeover', 'sam', 'c1'],
+      ['transfer', 'sam', 'c1', { queue: 'sales' }],
+      ['transfer', 'sam', 'c1', { number: '+44123' }],
+      ['assign', 'sam', 'c1', { agent: 'alice' }, true],
+      ['assign', 'sam', 'c1', { agent: 'alice' }, false],
+      ['end', 'sam', 'c1'],
+      ['setSentiment', 'sam', 'c1', -0.5],
+    ]);
+  });
+
+  test('a destination is one of agent, queue and number', async () => {
+    for (const to of [{}, { agent: 'a', queue: 'b' }, { agent: 7 }, { agent: '' }, 'alice', null, [{ agent: 'a' }]]) {
+      expect((await post('transfer', { to })).status, JSON.stringify(to)).toBe(400);
+    }
+    expect((await h.call('/calls/c1/sentiment', { method: 'PUT', json: { value: 2 } })).status).toBe(400);
+    expect(h.control.asked).toEqual([]);
+  });
+});
+
 describe('refusals', () => {
   test('each code has its status, its detail and the fields that help', async () => {
     for (const [code, status] of Object.entries(STATUS)) {
@@ -260,7 +302,7 @@ describe('openapi.json', () => {
     check('User', (await h.call('/agents')).json[0]);
     check('Queue', (await h.call('/queues')).json[0]);
     check('Problem', (await h.call('/calls/none')).json);
-    check('Supervision', (await h.control.startSupervision({ userId: 'sam' }, 'c1', { mode: 'listen' })));
+    check('Supervision', await h.control.startSupervision({ userId: 'sam' }, 'c1', { mode: 'listen' }));
     expect(ajv.getSchema('api#/components/schemas/Call')!({ id: 'c1' })).toBe(false);
   });
 

@@ -5,7 +5,7 @@
 import type { CallView, QueueView, SupervisionView, UserView } from '../../../src/call/views.ts';
 import { Refusal, type ErrorCode } from '../../../src/call/errors.ts';
 import type { Config } from '../../../src/config/schema.ts';
-import type { Actor, ControlEvent, ControlService } from '../../../src/control/service.ts';
+import type { Actor, Assigned, ControlEvent, ControlService, Destination } from '../../../src/control/service.ts';
 
 const AT = '2026-01-02T03:04:05.678Z';
 
@@ -159,6 +159,37 @@ export class MemoryControl implements ControlService {
   }
   async hangup(actor: Actor, callId: string): Promise<CallView> {
     return await this.#operation('hangup', actor, callId);
+  }
+  async consult(actor: Actor, callId: string, to: Destination): Promise<CallView> {
+    this.#note('consult', actor.userId, callId, to);
+    return Promise.resolve(this.call(actor, callId));
+  }
+  async consultComplete(actor: Actor, callId: string): Promise<CallView> {
+    return await this.#operation('consultComplete', actor, callId);
+  }
+  async consultCancel(actor: Actor, callId: string): Promise<CallView> {
+    return await this.#operation('consultCancel', actor, callId);
+  }
+  async conference(actor: Actor, callId: string): Promise<CallView> {
+    return await this.#operation('conference', actor, callId);
+  }
+  async takeover(actor: Actor, callId: string): Promise<CallView> {
+    return await this.#operation('takeover', actor, callId);
+  }
+  async transfer(actor: Actor, callId: string, to: Destination): Promise<CallView> {
+    this.#note('transfer', actor.userId, callId, to);
+    return Promise.resolve(this.call(actor, callId));
+  }
+  async assign(actor: Actor, callId: string, to: Destination, override: boolean): Promise<Assigned> {
+    this.#note('assign', actor.userId, callId, to, override);
+    return Promise.resolve({ ...this.call(actor, callId), excess: override ? 1 : 0 });
+  }
+  async end(actor: Actor, callId: string): Promise<CallView> {
+    return await this.#operation('end', actor, callId);
+  }
+  async setSentiment(actor: Actor, callId: string, value: number | null): Promise<CallView> {
+    this.#note('setSentiment', actor.userId, callId, value);
+    return Promise.resolve({ ...this.call(actor, callId), sentiment: value });
   }
   async startSupervision(
     actor: Actor,
