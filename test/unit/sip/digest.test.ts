@@ -127,6 +127,13 @@ describe('DigestAuthenticator', () => {
     expect(a.verify({ method: 'REGISTER', uri: 'sip:1002@h', header }, 1).kind).toBe('refused');
   });
 
+  it('takes an answer whose uri names the host alone, once', () => {
+    const a = authenticator();
+    const header = answer(nonceOf(a.challenges(0, false)[0]), { uri: 'sip:127.0.0.1:5060' });
+    expect(a.verify({ method: 'REGISTER', uri: 'sip:1002@h', header }, 1).kind).toBe('ok');
+    expect(a.verify({ method: 'REGISTER', uri: 'sip:1003@h', header }, 1).kind).toBe('challenge');
+  });
+
   it('refuses algorithms and qop that it does not know', () => {
     const a = authenticator();
     const good = answer(nonceOf(a.challenges(0, false)[0]));
