@@ -17,7 +17,7 @@ beforeAll(async () => {
   floor = await Floor.open();
 });
 afterEach(() => floor.clear());
-afterAll(() => floor.close());
+afterAll(() => floor?.close());
 
 /** Both speak numbers from now on; resolves with the moment from which on every frame counts. */
 async function speakNumbers({ customer, agent }: Conversation): Promise<number> {

@@ -16,7 +16,7 @@ beforeAll(async () => {
   floor = await Floor.open();
 });
 afterEach(() => floor.clear());
-afterAll(() => floor.close());
+afterAll(() => floor?.close());
 
 const TALK = { customer: ['agent'], agent: ['customer'] };
 

@@ -14,7 +14,7 @@ beforeAll(async () => {
   floor = await Floor.open();
 });
 afterEach(() => floor.clear());
-afterAll(() => floor.close());
+afterAll(() => floor?.close());
 
 /** A telephone behind the trunk. */
 async function farEnd(): Promise<SippPhone> {

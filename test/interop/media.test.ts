@@ -15,7 +15,7 @@ beforeAll(async () => {
   floor = await Floor.open();
 });
 afterEach(() => floor.clear());
-afterAll(() => floor.close());
+afterAll(() => floor?.close());
 
 const WHISPER = { customer: ['agent'], agent: ['customer', 'supervisor'], supervisor: ['customer', 'agent'] };
 const BARGE = {

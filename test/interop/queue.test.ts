@@ -11,7 +11,7 @@ beforeAll(async () => {
   floor = await Floor.open();
 });
 afterEach(() => floor.clear());
-afterAll(() => floor.close());
+afterAll(() => floor?.close());
 
 describe('a call to a queue', () => {
   test('rings the agent, who sees the customer; both hear each other and nobody else', async () => {

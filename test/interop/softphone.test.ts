@@ -8,7 +8,7 @@ beforeAll(async () => {
   floor = await Floor.open();
 });
 afterEach(() => floor.clear());
-afterAll(() => floor.close());
+afterAll(() => floor?.close());
 
 /** Its jitter buffer holds audio back before it is recorded. */
 const WINDOW = { settleMs: 500, windowMs: 500 };

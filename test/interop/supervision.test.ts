@@ -24,7 +24,7 @@ beforeAll(async () => {
   floor = await Floor.open({ policy: { ringSeconds: RING_SECONDS } });
 });
 afterEach(() => floor.clear());
-afterAll(() => floor.close());
+afterAll(() => floor?.close());
 
 interface Supervised extends Conversation {
   readonly phone: SippPhone;

@@ -156,7 +156,7 @@ export class ToneEndpoint implements Ear {
       this.#sendFrame();
       this.#deadline += (FRAME * 1000) / SAMPLE_RATE;
     }
-    this.#timer = setTimeout(() => this.#tick(), this.#deadline - performance.now());
+    this.#timer = setTimeout(() => this.#tick(), Math.max(0, this.#deadline - performance.now()));
   }
 
   #sendFrame(): void {

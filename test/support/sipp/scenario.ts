@@ -36,8 +36,8 @@ const AUTO_ANSWER =
   '(Call-Info:[^\n]*answer-after=0|Alert-Info:[^\n]*([Aa]uto[ -]?[Aa]nswer|[Rr]ing[ -][Aa]nswer)|Answer-Mode: *Auto)';
 
 const FAILURES = [
-  400, 403, 404, 405, 406, 408, 410, 415, 420, 421, 422, 480, 481, 482, 483, 484, 486, 487, 488, 491, 500, 501, 502,
-  503, 504, 600, 603, 604, 606,
+  400, 401, 403, 404, 405, 406, 407, 408, 410, 415, 420, 421, 422, 480, 481, 482, 483, 484, 486, 487, 488, 491, 500,
+  501, 502, 503, 504, 600, 603, 604, 606,
 ];
 
 /** How a phone may refuse: sipp wants each status spelt out. */
@@ -126,8 +126,11 @@ ${credentials}Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO
 Content-Type: application/sdp`,
       { body: sdp(media, 'sendrecv'), next: branch === 'a' ? 'sent' : 'wait' },
     );
+  // Where it has no password, or had it refused, a challenge is a failure like any other.
   const outcomes = (next: string): string[] =>
-    FAILURES.map((status) => recv(`response="${status}" optional="true" next="${next}"`, 'failed'));
+    FAILURES.filter((status) => next === 'failed' || (status !== 401 && status !== 407)).map((status) =>
+      recv(`response="${status}" optional="true" next="${next}"`, 'failed'),
+    );
   const last = challenged ? 'b' : 'a';
   const challenge = challenged
     ? [
