@@ -8,6 +8,8 @@ import { Refusal } from './errors.ts';
 import type { SupervisorFacts } from './events.ts';
 import {
   connectedAgents,
+  customerOf,
+  heldBy,
   isAgent,
   isConnected,
   isOpen,
@@ -106,10 +108,7 @@ export const agentFree = (agents: readonly string[], mode: 'listen' | 'whisper' 
 const anyAgentFree =
   (mode: 'listen' | 'whisper' | 'barge'): Check =>
   (c) =>
-    agentFree(
-      connectedAgents(c.call).flatMap((p) => p.userId ?? []),
-      mode,
-    )(c);
+    agentFree(heldBy(c.call, customerOf(c.call)?.id ?? ''), mode)(c);
 
 /** R-MODE-4: no barge into a talk between agents. */
 export const notConsulting = (targetId: string | undefined): Check => {

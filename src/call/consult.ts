@@ -58,6 +58,7 @@ export function secondCall(work: Work, event: Extract<CallEvent, { type: 'second
   const { call, context } = work;
   const c = caseOf(call, event.by, context.policy, NOBODY);
   demand(TABLE.consult, c);
+  demandReachable(work, event.to);
   const by = c.self!;
   const leg = newParticipant(call, {
     ...personIdentity(event.by),

@@ -15,6 +15,13 @@ export function handover(work: Work, from: Participant, to: Participant | Queue)
     if (s.mode !== 'barge' || s.phase.kind === 'ringing') continue;
     if (s.target !== from.id && s.target !== customer?.id) continue;
     if (!inside) endSupervision(work, s, 'transferred_out');
-    else if (s.target === from.id && 'role' in to) s.target = to.id;
+    else if (s.target === from.id && 'role' in to) {
+      if (hasCoach(work, to.id))
+        endSupervision(work, s, 'agent_left'); // R-EXCL-3
+      else s.target = to.id;
+    }
   }
 }
+
+const hasCoach = (work: Work, agentId: string): boolean =>
+  openSupervisions(work.call).some((s) => s.target === agentId && s.mode !== 'listen');

@@ -68,12 +68,18 @@ export interface Participant {
 }
 
 /**
- * ringing -> joining -> active <-> held; each -> ended.
- * joining: answered, deaf and mute until the engine has confirmed `version` (R-HEAR-9). held: R-FLOW-1.
+ * ringing -> joining -> active -> held -> joining; each -> ended.
+ * joining: answered, or back from `held`; not said to be active until the engine has confirmed `version` (R-HEAR-9).
+ * held: R-FLOW-1.
  */
 export type SupervisionPhase =
   | { readonly kind: 'ringing' }
-  | { readonly kind: 'joining'; readonly answeredAt: number; readonly version: number }
+  | {
+      readonly kind: 'joining';
+      readonly answeredAt: number;
+      readonly version: number;
+      readonly from: 'ringing' | 'held';
+    }
   | { readonly kind: 'active'; readonly answeredAt: number }
   | { readonly kind: 'held'; readonly answeredAt: number }
   | {
@@ -208,11 +214,14 @@ export function talksToAgent(call: Call, targetId: string): boolean {
   return call.direction === 'internal' && customerOf(call) === undefined;
 }
 
-/** The agent whose conversation is held by a supervision: the target, or the customer's agent (R-EXCL-1). */
-export function supervisedAgents(call: Call, targetId: string): string[] {
+/**
+ * What a supervision holds (R-EXCL-1): the target agent, or the agents of the customer who is the target. An agent is
+ * held in all calls, so the key is the user; a party without one, and a call that waits for an agent, are held by place.
+ */
+export function heldBy(call: Call, targetId: string): string[] {
   const target = participant(call, targetId);
   const agents = target !== undefined && isAgent(target) ? [target] : connectedAgents(call);
-  return agents.flatMap((p) => (p.userId === null ? [] : [p.userId]));
+  return agents.length === 0 ? [call.id] : agents.map((p) => p.userId ?? `${call.id}/${p.id}`);
 }
 
 export function newParticipant(

@@ -10,7 +10,7 @@ import {
   isParty,
   newParticipant,
   participant,
-  supervisedAgents,
+  heldBy,
   talksToAgent,
   type Call,
   type Participant,
@@ -54,7 +54,7 @@ export function startSupervision(work: Work, request: Start): void {
   if (mode === 'whisper' && !isAgent(target)) {
     throw new Refusal('whisper_to_customer', 'Only an agent can be whispered to.'); // R-HEAR-3
   }
-  demand([agentFree(supervisedAgents(call, target.id), mode)], c);
+  demand([agentFree(heldBy(call, target.id), mode)], c);
   if (mode === 'barge') demand([notConsulting(target.id)], c);
   if (phone === null) {
     throw new Refusal('no_phone', 'No phone of yours is registered. Register one or name another.');
@@ -89,7 +89,7 @@ export function startSupervision(work: Work, request: Start): void {
 
 /** The phone is up: deaf and mute until the engine has confirmed the matrix with it (R-HEAR-9, R-START-2). */
 export function supervisorAnswered(work: Work, s: Supervision): void {
-  s.phase = { kind: 'joining', answeredAt: work.context.now, version: 0 };
+  s.phase = { kind: 'joining', answeredAt: work.context.now, version: 0, from: 'ringing' };
   note(work, 'supervision.answered', s.supervisor.id, { supervision: s.id });
 }
 
@@ -113,7 +113,7 @@ export function changeSupervision(work: Work, request: Change): void {
     if (mode === 'whisper' && (target === undefined || !isAgent(target))) {
       throw new Refusal('whisper_to_customer', 'Only an agent can be whispered to.');
     }
-    demand([agentFree(supervisedAgents(call, s.target), mode)], c); // R-EXCL-3, 4
+    demand([agentFree(heldBy(call, s.target), mode)], c); // R-EXCL-3, 4
   }
   if (paused !== s.paused) {
     s.paused = paused; // R-MODE-1: the mode is kept
@@ -146,7 +146,7 @@ export function restBarges(work: Work): void {
       s.phase = { kind: 'held', answeredAt: s.phase.answeredAt };
       note(work, 'supervision.held', null, { supervision: s.id });
     } else if (s.phase.kind === 'held' && !consulting) {
-      s.phase = { kind: 'active', answeredAt: s.phase.answeredAt };
+      s.phase = { kind: 'joining', answeredAt: s.phase.answeredAt, version: 0, from: 'held' };
       note(work, 'supervision.unheld', null, { supervision: s.id });
     }
   }

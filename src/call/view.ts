@@ -28,7 +28,7 @@ export function supervisionView(call: Call, s: Supervision): SupervisionView {
     target: s.target,
     mode: s.mode,
     paused: s.paused,
-    state: phase.kind === 'joining' ? 'ringing' : phase.kind,
+    state: phase.kind === 'joining' ? phase.from : phase.kind,
     startedAt: iso(s.startedAt),
     answeredAt: phase.kind === 'ringing' ? null : isoOrNull(phase.answeredAt),
     endedAt: phase.kind === 'ended' ? iso(phase.endedAt) : null,

@@ -4,7 +4,7 @@
  */
 import { isLive, isOpen, type Call, type Supervision } from '../call/model.ts';
 import type { Holder } from '../call/events.ts';
-import { isAgent, supervisedAgents } from '../call/model.ts';
+import { isAgent, heldBy } from '../call/model.ts';
 import type { CallController } from './controller.ts';
 import type { TimelineEntry } from './service.ts';
 
@@ -110,7 +110,7 @@ export class Registry {
   /** R-EXCL-5: a hold is nothing but an open supervision, so it cannot outlive it, nor the server. */
   holders(): Holder[] {
     return this.openSupervisions().flatMap(({ call, supervision }) =>
-      supervisedAgents(call, supervision.target).map((agentId) => ({
+      heldBy(call, supervision.target).map((agentId) => ({
         agentId,
         callId: call.id,
         mode: supervision.mode,
