@@ -4,10 +4,6 @@ import { parseArgs } from 'node:util';
 import { startSipServer } from '../sip-server/index.ts';
 import type { SipServerOptions } from '../sip-server/index.ts';
 
-const USAGE =
-  'usage: earshot sip-server --listen udp://HOST:PORT [--listen ...] --control HOST:PORT --secret SECRET ' +
-  '[--tls-cert FILE --tls-key FILE] [--external ADDRESS] [--verbose]';
-
 /** What is wrong with the command line; exit status 2. */
 export class ArgumentError extends Error {
   constructor(message: string) {
@@ -83,8 +79,8 @@ function controlAddress(text: string): { host: string; port: number } {
   return { host: match[1]!.replace(/^\[|\]$/g, ''), port };
 }
 
-/** Runs until SIGTERM or SIGINT. Bad arguments, or an address that cannot be had: one line, exit status 2. */
-export async function runSipServer(argv: string[]): Promise<void> {
+/** Runs until SIGTERM or SIGINT; the exit status: 0, or 2 with one line for bad arguments or an address not to be had. */
+export async function runSipServer(argv: string[]): Promise<number> {
   try {
     const server = await startSipServer(await options(parseSipServerArguments(argv)));
     const { control } = server;
@@ -96,10 +92,10 @@ export async function runSipServer(argv: string[]): Promise<void> {
       process.once('SIGINT', resolve);
     });
     await server.close();
+    return 0;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`sip-server: ${message}\n${error instanceof ArgumentError ? `${USAGE}\n` : ''}`);
-    process.exitCode = 2;
+    process.stderr.write(`sip-server: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 2;
   }
 }
 

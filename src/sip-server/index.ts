@@ -4,6 +4,7 @@ import { Core } from './drachtio/core.ts';
 import { ControlServer } from './drachtio/control-server.ts';
 import type { SipServer, SipServerOptions } from './server.ts';
 import { systemClock } from './transaction/clock.ts';
+import { udpRefused } from './transaction/udp-probe.ts';
 import { createTransport, formatListenPoint, parseListenPoint } from './transport/index.ts';
 
 export type { SipServer, SipServerOptions } from './server.ts';
@@ -19,7 +20,7 @@ export async function startSipServer(options: SipServerOptions): Promise<SipServ
   const listen = options.listen.map((text) => parseListenPoint(text, external));
   const log = options.log ?? (() => undefined);
   const transport = createTransport({ listen, log, ...(options.tls === undefined ? {} : { tls: options.tls }) });
-  const core = new Core({ transport, clock: systemClock, log });
+  const core = new Core({ transport, clock: systemClock, log, probe: udpRefused });
   const { host, port } = options.control;
   const control = new ControlServer({ host, port, secret: options.secret, log, commands: core.commands });
   await transport.start();

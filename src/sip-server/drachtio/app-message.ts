@@ -51,7 +51,8 @@ export function parseAppMessage(octets: Buffer): AppMessage {
     const colon = line.indexOf(':');
     const name = trimLws(line.slice(0, Math.max(colon, 0)));
     const value = trimLws(line.slice(colon + 1));
-    if (colon < 0 || !isToken(name) || /[\r\n\0]/.test(value)) throw new SipParseError('bad_header', 'malformed header');
+    if (colon < 0 || !isToken(name) || /[\r\n\0]/.test(value))
+      throw new SipParseError('bad_header', 'malformed header');
     fields.push({ name: canonicalName(name) ?? name, value });
   }
   return { start, headers: fields, body };

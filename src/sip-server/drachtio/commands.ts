@@ -45,7 +45,8 @@ export class CommandDesk implements Commands {
   }
 
   connected(client: ControlClient): void {
-    if (client.tags.length > 0) this.#context.log('debug', `control client ${client.id} has ${client.tags.length} tags`);
+    if (client.tags.length > 0)
+      this.#context.log('debug', `control client ${client.id} has ${client.tags.length} tags`);
   }
 
   disconnected(client: ControlClient): void {
@@ -109,7 +110,8 @@ export class CommandDesk implements Commands {
     const found = this.#context.incoming.get(transaction);
     const early = found instanceof IncomingInvite && /\bUPDATE\b/i.test(appHeader(app, 'cseq') ?? '');
     const incoming = early ? (found.update ?? found) : found;
-    if (incoming?.owner !== client) client.reply(id, this.#context.lost.has(transaction) ? TRANSPORT_GONE : UNKNOWN_TRANSACTION);
+    if (incoming?.owner !== client)
+      client.reply(id, this.#context.lost.has(transaction) ? TRANSPORT_GONE : UNKNOWN_TRANSACTION);
     else incoming.answer(id, app);
   }
 

@@ -73,7 +73,9 @@ function contacts(values: readonly string[], self: Self, rewrite: boolean): stri
     const moved = rewrite && isIPv4(host) && (host !== self.host || (address.uri.port ?? 5060) !== self.port);
     const named = uriParam(address.uri, 'transport') !== undefined || self.transport === '';
     if (!moved && (!ours || named)) return text;
-    const uri: Uri = moved ? { ...address.uri, host: formatHostPort(self.host, undefined), port: self.port } : address.uri;
+    const uri: Uri = moved
+      ? { ...address.uri, host: formatHostPort(self.host, undefined), port: self.port }
+      : address.uri;
     const close = text.indexOf('>');
     return `${text.slice(0, text.indexOf('<'))}<${formatUri(uri)}${named ? '' : self.transport}${text.slice(close)}`;
   });

@@ -1,7 +1,9 @@
 /** The middle of the server: ties transactions, dialogs and applications together. */
 import { serialize } from '../message/serialize.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../message/types.ts';
+import type { Probe } from '../transaction/client-transaction.ts';
 import type { Clock } from '../transaction/clock.ts';
+import type { Send } from '../transaction/driver.ts';
 import { TransactionLayer } from '../transaction/layer.ts';
 import type { TransactionUser } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
@@ -27,6 +29,7 @@ export interface CoreOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly resolve?: ResolveOptions;
+  readonly probe?: Probe;
 }
 
 const LOST_KEPT = 1000;
@@ -47,7 +50,7 @@ export class Core implements Context, TransactionUser {
   readonly #transport: TransportLayer;
   readonly #desk: NetworkDesk;
 
-  constructor({ transport, clock, log, resolve }: CoreOptions) {
+  constructor({ transport, clock, log, resolve, probe }: CoreOptions) {
     this.clock = clock;
     this.log = log;
     this.#transport = transport;
@@ -57,7 +60,8 @@ export class Core implements Context, TransactionUser {
     const listenPoints = (): TransportLayer['listenPoints'] => transport.listenPoints;
     const network = { listenPoints, bindings: this.bindings, now };
     this.network = new Network(resolve === undefined ? network : { ...network, resolve });
-    this.layer = new TransactionLayer({ clock, send: (octets, flow) => this.send(octets, flow), user: this });
+    const send: Send = (octets, flow) => this.send(octets, flow);
+    this.layer = new TransactionLayer({ clock, send, user: this, ...(probe === undefined ? {} : { probe }) });
     this.commands = new CommandDesk(this);
     this.#desk = new NetworkDesk(this);
     transport.onMessage = (received) => this.layer.receive(received);

@@ -243,8 +243,10 @@ export class NetworkDesk {
   }
 }
 
+/** Its three words; some peers write more. */
 function readRAck(request: SipRequest): RAck | undefined {
-  return lenient(() => parseRAck(header(request, 'rack') ?? ''));
+  const words = (header(request, 'rack') ?? '').split(/[ \t]+/).slice(0, 3);
+  return lenient(() => parseRAck(words.join(' ')));
 }
 
 function readCSeq(request: SipRequest): number | undefined {

@@ -99,7 +99,8 @@ export class Network {
   advertised(flow: Flow): { readonly host: string; readonly port: number } {
     const { protocol, local, remote } = flow;
     const points = this.#points.filter((p) => p.protocol === protocol);
-    const point = points.find((p) => p.port === local.port && (isWildcard(p.host) || p.host === local.host)) ?? points[0];
+    const point =
+      points.find((p) => p.port === local.port && (isWildcard(p.host) || p.host === local.host)) ?? points[0];
     const external = isLoopback(remote.host) ? undefined : point?.external;
     const bound = isWildcard(local.host)
       ? this.#addresses.facing(local.host, remote.host, this.#options.now())
@@ -130,7 +131,9 @@ export class Network {
     if (uri.kind !== 'sip') return false;
     const host = plainAddress(bareHost(uri.host));
     const port = uri.port ?? (uri.scheme === 'sips' ? DEFAULT_PORT.tls : 5060);
-    return this.#points.some((p) => this.#isAt(p, host, port) || (p.external?.host === host && (p.external.port ?? p.port) === port));
+    return this.#points.some(
+      (p) => this.#isAt(p, host, port) || (p.external?.host === host && (p.external.port ?? p.port) === port),
+    );
   }
 
   #isAt(point: ListenPoint, host: string, port: number): boolean {
@@ -215,7 +218,8 @@ export function isLoopback(host: string): boolean {
   return host === '::1' || host === 'localhost' || host.startsWith('127.');
 }
 
-const PRIVATE = /^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|169\.254\.|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.)/;
+const PRIVATE =
+  /^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|169\.254\.|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.)/;
 
 /** Whether a Contact host can hardly be reached from here while the peer's source address is another (NAT, WebSocket). */
 export function isUnreachable(contactHost: string, sourceHost: string): boolean {

@@ -300,4 +300,3 @@ export function forwardAck(context: Context, ack: SipRequest, from: Flow): void 
     context.send(context.encode(passed), result).catch(() => undefined);
   });
 }
-

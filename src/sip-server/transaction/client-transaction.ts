@@ -6,6 +6,9 @@ import type { DriverOptions } from './driver.ts';
 import { responseEvent } from './machine.ts';
 import type { Effect } from './machine.ts';
 
+/** Whether the peer's system says that nobody listens there (ICMP). Asked over UDP, when a request is met by silence. */
+export type Probe = (flow: Flow) => Promise<boolean>;
+
 export interface ClientUser {
   /** Every response but a retransmitted final one; of an INVITE every 2xx (RFC 6026). */
   response(response: SipResponse, received: Received): void;
@@ -20,11 +23,14 @@ export class ClientTransaction extends Driver {
   /** Of the request as first sent. */
   readonly octets: Buffer;
   readonly #user: ClientUser;
+  readonly #probe: Probe | undefined;
+  #sent = 0;
   #latest: SipResponse | undefined;
   #received: Received | undefined;
 
-  constructor(request: SipRequest, flow: Flow, user: ClientUser, options: DriverOptions) {
+  constructor(request: SipRequest, flow: Flow, user: ClientUser, options: DriverOptions & { probe?: Probe }) {
     super(request.method === 'INVITE' ? 'inviteClient' : 'client', options);
+    this.#probe = options.probe;
     this.request = request;
     this.flow = flow;
     this.#user = user;
@@ -45,8 +51,18 @@ export class ClientTransaction extends Driver {
     this.feed('error');
   }
 
+  /** With the first retransmission it is asked whether there is anyone at all. */
+  #send(): void {
+    this.transmit(this.octets);
+    if (++this.#sent !== 2 || this.#probe === undefined) return;
+    this.#probe(this.flow).then(
+      (refused) => refused && this.feed('error'),
+      () => undefined,
+    );
+  }
+
   protected override perform(effect: Effect): void {
-    if (effect === 'send') this.transmit(this.octets);
+    if (effect === 'send') this.#send();
     else if (effect === 'ack') this.transmit(this.encode(ackFor(this.request, this.#latest!)));
     else if (effect === 'deliver') this.#user.response(this.#latest!, this.#received!);
     else if (effect === 'timeout') this.#user.failed('timeout');

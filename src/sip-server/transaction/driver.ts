@@ -88,11 +88,7 @@ export abstract class Driver {
   }
 
   protected transmit(octets: Buffer): void {
-    this.options.send(octets, this.flow).catch((error: unknown) => this.transportFailed(error));
-  }
-
-  protected transportFailed(_error: unknown): void {
-    this.feed('error');
+    this.options.send(octets, this.flow).catch(() => this.feed('error'));
   }
 
   protected encode(message: SipMessage): Buffer {

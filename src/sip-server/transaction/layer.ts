@@ -11,7 +11,7 @@ import { bareHost, formatHostPort } from '../message/uri.ts';
 import type { Flow, Received } from '../transport/types.ts';
 import type { Clock } from './clock.ts';
 import { ClientTransaction } from './client-transaction.ts';
-import type { ClientUser } from './client-transaction.ts';
+import type { ClientUser, Probe } from './client-transaction.ts';
 import type { Send } from './driver.ts';
 import { ServerTransaction } from './server-transaction.ts';
 
@@ -29,6 +29,7 @@ export interface LayerOptions {
   readonly clock: Clock;
   readonly send: Send;
   readonly user: TransactionUser;
+  readonly probe?: Probe;
   /** New requests beyond this many open server transactions are answered 503. */
   readonly maxServerTransactions?: number;
 }
@@ -144,7 +145,9 @@ export class TransactionLayer {
     const branch = via && param(via.params, 'branch');
     if (branch === undefined) throw new Error(`${request.method} without a branch`);
     const key = `${branch}|${request.method}`;
+    const { probe } = this.#options;
     const transaction: ClientTransaction = new ClientTransaction(request, flow, user, {
+      ...(probe === undefined ? {} : { probe }),
       clock: this.#options.clock,
       send: this.#options.send,
       ended: () => {

@@ -19,14 +19,7 @@ import type { TimerName } from './timing.ts';
 export type Kind = 'inviteClient' | 'client' | 'inviteServer' | 'server';
 
 export type State =
-  | 'idle'
-  | 'calling'
-  | 'trying'
-  | 'proceeding'
-  | 'completed'
-  | 'confirmed'
-  | 'accepted'
-  | 'terminated';
+  'idle' | 'calling' | 'trying' | 'proceeding' | 'completed' | 'confirmed' | 'accepted' | 'terminated';
 
 /**
  * `start`: the user's request. `1xx`, `2xx`, `failure` (300 to 699): a response, from the network for a client, from the
