@@ -1,6 +1,9 @@
 /**
  * The event stream (server-sent events). Invariants: an event is serialised once, however many clients see it; a client
  * that reads too slowly is disconnected and repairs itself by Last-Event-ID, rather than being buffered without bound.
+ *
+ * The controller counts its events from 1 at each start. What clients see is that number plus a base taken from the time
+ * of the start: ids rise over restarts, and one from before a restart is known as such and leads to a reset.
  */
 import type { Request, Response } from 'express';
 import type { ControlEvent, ControlService } from '../control/service.ts';
@@ -42,12 +45,15 @@ export interface EventOptions {
   readonly control: ControlService;
   readonly auth: Auth;
   readonly maxClients: number;
+  /** Time of the start, ms since the epoch. */
+  readonly startedAt: number;
   /** For tests. */
   readonly heartbeatMs?: number;
 }
 
 export function createEventStreams(options: EventOptions): EventStreams {
   const { control, auth, maxClients } = options;
+  const base = options.startedAt * 1000;
   const clients = new Set<Client>();
   const frames = new WeakMap<ControlEvent, Buffer>();
   const heartbeat = setInterval(beat, options.heartbeatMs ?? HEARTBEAT_MS);
@@ -56,8 +62,8 @@ export function createEventStreams(options: EventOptions): EventStreams {
   function frameOf(event: ControlEvent): Buffer {
     const known = frames.get(event);
     if (known !== undefined) return known;
-    const { id, type } = event;
-    const frame = Buffer.from(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(event)}\n\n`);
+    const id = base + event.id;
+    const frame = Buffer.from(`id: ${id}\nevent: ${event.type}\ndata: ${JSON.stringify({ ...event, id })}\n\n`);
     frames.set(event, frame);
     return frame;
   }
@@ -104,7 +110,7 @@ export function createEventStreams(options: EventOptions): EventStreams {
    * not replayed, or reset for, what it could not see anyway.
    */
   function beat(): void {
-    const frame = Buffer.from(`: heartbeat\nid: ${control.lastEventId()}\n\n`);
+    const frame = Buffer.from(`: heartbeat\nid: ${base + control.lastEventId()}\n\n`);
     for (const client of clients) {
       if (auth.stillValid(client.identity)) {
         if (client.pending.length === 0 && !client.blocked) push(client, frame);
@@ -158,11 +164,15 @@ export function createEventStreams(options: EventOptions): EventStreams {
         flush(client);
       });
       // A new client has seen everything up to now: it gets the id that makes its first reconnect miss nothing.
-      const seen = lastId === null ? `id: ${control.lastEventId()}\n` : '';
+      const seen = lastId === null ? `id: ${base + control.lastEventId()}\n` : '';
       push(client, Buffer.from(`retry: ${RETRY_MS}\n${seen}\n`));
-      client.unsubscribe = control.subscribe({ userId: identity.user.id }, lastId, (event) => {
-        push(client, frameOf(event));
-      });
+      client.unsubscribe = control.subscribe(
+        { userId: identity.user.id },
+        lastId === null ? null : lastId - base,
+        (event) => {
+          push(client, frameOf(event));
+        },
+      );
       // Replay was delivered while subscribing. Headers go out at once, events or not.
       client.allowance = client.behind;
       flush(client);
@@ -183,7 +193,7 @@ export function createEventStreams(options: EventOptions): EventStreams {
 export function lastEventId(req: Request, query: number | undefined): number | null {
   const header = req.headers['last-event-id'];
   if (typeof header === 'string' && header !== '') {
-    if (/^\d{1,15}$/.test(header)) return Number(header);
+    if (/^\d{1,16}$/.test(header)) return Number(header);
     throw new HttpProblem('invalid_request', 'Last-Event-ID is not the id of an event.');
   }
   return query ?? null;

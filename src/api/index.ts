@@ -78,6 +78,7 @@ export function createApi(options: ApiOptions): Api {
     control,
     auth,
     maxClients: limits.eventClients,
+    startedAt: now(),
     ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
   });
   const archive = options.archive ?? null;

@@ -8,7 +8,7 @@ interface Frame {
   data: { id: number; type: string; data: unknown };
 }
 
-/** An event stream as a client reads it. */
+/** An event stream as a client reads it. Ids are shown without the base that the start of the server adds. */
 class Stream {
   readonly response: IncomingMessage;
   text = '';
@@ -28,7 +28,10 @@ class Stream {
       const field = (name: string): string | undefined => new RegExp(`^${name}: ([^\\n]*)`, 'm').exec(block)?.[1];
       const data = field('data');
       if (data === undefined) return [];
-      return [{ id: field('id')!, event: field('event')!, data: JSON.parse(data) as Frame['data'] }];
+      const body = JSON.parse(data) as Frame['data'];
+      expect(String(body.id)).toBe(field('id'));
+      const id = body.id - h.idBase;
+      return [{ id: String(id), event: field('event')!, data: { ...body, id } }];
     });
   }
 
@@ -63,6 +66,8 @@ function open(as: string, headers: Record<string, string> = {}, query = ''): Pro
   });
 }
 
+const since = (id: number): Record<string, string> => ({ 'last-event-id': String(h.idBase + id) });
+
 describe('what comes', () => {
   test('events in order, with ids, types and data; headers at once', async () => {
     const stream = await open('sam');
@@ -91,9 +96,9 @@ describe('what comes', () => {
 describe('R-SEE-4: nothing is missed', () => {
   test('a client that reconnects gets what it missed, by header and by query', async () => {
     for (let i = 0; i < 5; i++) h.control.emit('call.updated', { i });
-    const byHeader = await open('sam', { 'last-event-id': '2' });
+    const byHeader = await open('sam', since(2));
     expect((await byHeader.until(3)).map(({ id }) => id)).toEqual(['3', '4', '5']);
-    const byQuery = await open('sam', {}, '?lastEventId=4');
+    const byQuery = await open('sam', {}, `?lastEventId=${h.idBase + 4}`);
     h.control.emit('call.updated', { i: 5 });
     expect((await byQuery.until(2)).map(({ id }) => id)).toEqual(['5', '6']);
   });
@@ -102,7 +107,7 @@ describe('R-SEE-4: nothing is missed', () => {
     h.control.emit('call.updated', {});
     const stream = await open('sam');
     await vi.waitFor(() => {
-      expect(stream.text).toContain('id: 1\n');
+      expect(stream.text).toContain(`id: ${h.idBase + 1}\n`);
     });
     expect(stream.frames).toEqual([]);
   });
@@ -110,10 +115,13 @@ describe('R-SEE-4: nothing is missed', () => {
   test('a reset where what was missed is no longer kept, or the server has begun anew', async () => {
     for (let i = 0; i < 5; i++) h.control.emit('call.updated', { i });
     h.control.kept = h.control.kept.slice(3);
-    const old = await open('sam', { 'last-event-id': '1' });
+    const old = await open('sam', since(1));
     expect(await old.until(1)).toMatchObject([{ id: '5', event: 'reset' }]);
-    const ahead = await open('sam', { 'last-event-id': '900' });
+    const ahead = await open('sam', since(900));
     expect(await ahead.until(1)).toMatchObject([{ id: '5', event: 'reset' }]);
+    // An id of the server before the restart, which had counted further or less far than this one has by now.
+    const before = await open('sam', since(-86_400_000 + 3));
+    expect(await before.until(1)).toMatchObject([{ id: '5', event: 'reset' }]);
   });
 
   test('the heartbeat keeps the stream open and brings the newest id', async () => {
@@ -122,7 +130,7 @@ describe('R-SEE-4: nothing is missed', () => {
     const tom = await open('tom');
     h.control.emit('call.updated', {}, 'sales');
     await vi.waitFor(() => {
-      expect(tom.text).toContain(': heartbeat\nid: 1\n\n');
+      expect(tom.text).toContain(`: heartbeat\nid: ${h.idBase + 1}\n\n`);
     });
     expect(tom.frames).toEqual([]);
   });
@@ -159,14 +167,14 @@ describe('what it costs', () => {
     }
     expect(h.control.listeners.size).toBe(1);
     expect(sent).toBeLessThan(500);
-    const again = await open('sam', { 'last-event-id': String(sent - 2) });
+    const again = await open('sam', since(sent - 2));
     expect((await again.until(2)).map(({ id }) => Number(id))).toEqual([sent - 1, sent]);
   });
 
   test('a long replay is not taken for slowness', async () => {
     const text = 'x'.repeat(100_000);
     for (let i = 0; i < 50; i++) h.control.emit('call.updated', { text });
-    const stream = await open('sam', { 'last-event-id': '0' });
+    const stream = await open('sam', since(0));
     h.control.emit('call.updated', { text });
     expect((await stream.until(51)).at(-1)).toMatchObject({ id: '51' });
   });

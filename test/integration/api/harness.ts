@@ -39,6 +39,8 @@ export interface Harness {
   readonly url: string;
   readonly logged: string[];
   readonly clock: { now: number };
+  /** What is added to the ids of events. */
+  readonly idBase: number;
   health: Health;
   call(path: string, init?: Init): Promise<Answer>;
 }
@@ -65,6 +67,7 @@ export async function startApi(api: Record<string, unknown> = {}, options: Parti
   const control = new MemoryControl(config);
   const logged: string[] = [];
   const clock = { now: Date.now() };
+  const idBase = clock.now * 1000;
   const harness = { health: { ready: true, parts: { sip: 'ok' } } };
   const server = createApi({
     control,
@@ -97,5 +100,5 @@ export async function startApi(api: Record<string, unknown> = {}, options: Parti
       json: (isJson ? JSON.parse(text) : null) as never,
     };
   };
-  return Object.assign(harness, { api: server, control, url, logged, clock, call });
+  return Object.assign(harness, { api: server, control, url, logged, clock, idBase, call });
 }
