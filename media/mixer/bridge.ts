@@ -29,7 +29,7 @@ export interface MixLegOptions {
   readonly firstTimestamp: number;
   /** False: telephone-events are reported and not passed on. */
   readonly passEvents: boolean;
-  readonly transmit: (buffer: Uint8Array, length: number) => void;
+  readonly transmit: (packet: Uint8Array) => void;
   readonly onDigit: (digit: string) => void;
 }
 

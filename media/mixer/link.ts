@@ -81,10 +81,16 @@ export class Link {
     if (at >= 0) this.source.links.splice(at, 1);
   }
 
-  /** An audio packet of the source. */
-  audio(packet: Uint8Array, header: RtpHeader, codec: AudioCodec, samples: number, now: number): void {
+  /** An audio packet of the source that this link forwards. `copy`: others need the packet as it is. */
+  audio(
+    packet: Uint8Array,
+    header: RtpHeader,
+    codec: AudioCodec,
+    samples: number,
+    copy: boolean,
+    now: number,
+  ): void {
     const { timeline } = this.source;
-    if (!this.forwards(timeline.sequence)) return;
     const fresh = this.#anchor(now);
     this.listener.forward(
       packet,
@@ -94,6 +100,7 @@ export class Link {
       timeline.sequence + this.#sequenceOffset,
       timeline.timestamp + this.#timestampOffset,
       samples,
+      copy,
       now,
     );
   }

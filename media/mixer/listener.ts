@@ -14,8 +14,25 @@ import type { Source } from './source.ts';
 /** deaf: nothing allowed. forward: one source, packet by packet. mix: the sum of what is allowed, frame by frame. */
 export type ListenerMode = 'deaf' | 'forward' | 'mix';
 
-/** A socket may still hold a packet when the next is written; so they go out of a few buffers in turn. */
+/** A socket may still hold a packet when the next is written; so they go out of a few slots of memory in turn. */
 const SLOTS = 4;
+
+class Slot {
+  readonly memory: Uint8Array;
+  #view: Uint8Array;
+
+  constructor(memory: Uint8Array) {
+    this.memory = memory;
+    this.#view = memory;
+  }
+
+  /** Its first octets; the same object as long as packets have one length, which they mostly have. */
+  packet(length: number): Uint8Array {
+    if (this.#view.length !== length) this.#view = this.memory.subarray(0, length);
+    return this.#view;
+  }
+}
+
 /** A pause in what is sent that is shorter than this is jitter, and timestamps go on without a gap: 60 ms. */
 const MIN_PAUSE = 60 * SAMPLES_PER_MS;
 /** So many frames the mix waits for the source that was forwarded before, so that there is no hole in it. */
@@ -33,8 +50,8 @@ export interface ListenerOptions {
   readonly firstSequence: number;
   readonly firstTimestamp: number;
   readonly scratch: MixScratch;
-  /** Sends `buffer[0, length)`, which is written to again some packets later. */
-  readonly transmit: (buffer: Uint8Array, length: number) => void;
+  /** Sends a packet, whose memory is written to again some packets later. */
+  readonly transmit: (packet: Uint8Array) => void;
 }
 
 export class Listener {
@@ -57,7 +74,7 @@ export class Listener {
   #waited = 0;
   #contiguous = false;
   #slot = 0;
-  readonly #slots: readonly Uint8Array[];
+  readonly #slots: readonly Slot[];
   readonly #options: ListenerOptions;
 
   constructor(options: ListenerOptions, now: number) {
@@ -67,7 +84,10 @@ export class Listener {
     this.nextTimestamp = options.firstTimestamp;
     this.lastSentAt = now;
     const memory = Buffer.alloc(SLOTS * MAX_PACKET);
-    this.#slots = Array.from({ length: SLOTS }, (_, i) => memory.subarray(i * MAX_PACKET, (i + 1) * MAX_PACKET));
+    this.#slots = Array.from(
+      { length: SLOTS },
+      (_, i) => new Slot(memory.subarray(i * MAX_PACKET, (i + 1) * MAX_PACKET)),
+    );
   }
 
   get hearsEvents(): boolean {
@@ -119,33 +139,37 @@ export class Listener {
     sequence: number,
     timestamp: number,
     samples: number,
+    copy: boolean,
     now: number,
   ): void {
     const how = this.#codec === null ? null : transcoding(from, this.#codec);
     if (how === null) return;
-    const out = this.#nextSlot();
     const { payloadStart, payloadEnd } = header;
     const length = HEADER_LENGTH + payloadEnd - payloadStart;
-    if (how === 'same') {
-      for (let from = payloadStart, to = HEADER_LENGTH; from < payloadEnd; from++, to++) out[to] = packet[from]!;
-    } else {
+    const inPlace = !copy && payloadStart === HEADER_LENGTH;
+    let out = packet;
+    if (!inPlace) out = this.#nextSlot().packet(length);
+    else if (packet.length !== length) out = packet.subarray(0, length);
+    if (how !== 'same') {
       for (let from = payloadStart, to = HEADER_LENGTH; from < payloadEnd; from++, to++) out[to] = how[packet[from]!]!;
+    } else if (!inPlace) {
+      for (let from = payloadStart, to = HEADER_LENGTH; from < payloadEnd; from++, to++) out[to] = packet[from]!;
     }
     writeRtpHeader(out, marker || header.marker, this.#payloadType, sequence, timestamp, this.ssrc);
     if (sequence >= this.nextSequence) this.nextSequence = sequence + 1;
     if (timestamp + samples > this.nextTimestamp) this.nextTimestamp = timestamp + samples;
-    this.#send(out, length, now);
+    this.#send(out, now);
   }
 
   /** Passes a telephone-event. `sequence` null: the next one, between the frames of the mix. */
   sendEvent(packet: Uint8Array, header: RtpHeader, sequence: number | null, timestamp: number, now: number): void {
-    const out = this.#nextSlot();
     const { payloadStart, payloadEnd } = header;
+    const out = this.#nextSlot().packet(HEADER_LENGTH + payloadEnd - payloadStart);
     for (let from = payloadStart, to = HEADER_LENGTH; from < payloadEnd; from++, to++) out[to] = packet[from]!;
     const number = sequence ?? this.nextSequence;
     writeRtpHeader(out, header.marker, this.#eventPayloadType, number, timestamp, this.ssrc);
     if (number >= this.nextSequence) this.nextSequence = number + 1;
-    this.#send(out, HEADER_LENGTH + payloadEnd - payloadStart, now);
+    this.#send(out, now);
   }
 
   /** One step of the mix. */
@@ -243,24 +267,25 @@ export class Listener {
   }
 
   #sendFrame(frame: Int16Array, count: number, marker: boolean, now: number): void {
-    const out = this.#nextSlot();
-    const octets = this.#codec!.encode(frame, count, out, HEADER_LENGTH);
+    const slot = this.#nextSlot();
+    const octets = this.#codec!.encode(frame, count, slot.memory, HEADER_LENGTH);
+    const out = slot.packet(HEADER_LENGTH + octets);
     writeRtpHeader(out, marker, this.#payloadType, this.nextSequence, this.nextTimestamp, this.ssrc);
     this.nextSequence++;
     this.nextTimestamp += count;
-    this.#send(out, HEADER_LENGTH + octets, now);
+    this.#send(out, now);
   }
 
-  #nextSlot(): Uint8Array {
+  #nextSlot(): Slot {
     this.#slot = (this.#slot + 1) % SLOTS;
     return this.#slots[this.#slot]!;
   }
 
-  #send(out: Uint8Array, length: number, now: number): void {
+  #send(packet: Uint8Array, now: number): void {
     this.packetsSent++;
-    this.octetsSent += length - HEADER_LENGTH;
+    this.octetsSent += packet.length - HEADER_LENGTH;
     this.lastSentAt = now;
-    this.#options.transmit(out, length);
+    this.#options.transmit(packet);
   }
 }
 

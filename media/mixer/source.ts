@@ -40,7 +40,7 @@ export class Source {
     this.dtmf = new DtmfDetector(options.onDigit);
   }
 
-  /** Takes one packet at `now` (ms). False: of no payload type that was agreed. */
+  /** Takes one packet at `now` (ms); it is written to. False: of no payload type that was agreed. */
   receive(packet: Uint8Array, header: RtpHeader, now: number, nextTickAt: number): boolean {
     const payload = this.payloads[header.payloadType];
     if (payload === undefined) return false;
@@ -59,7 +59,7 @@ export class Source {
       this.energySamples += count;
     }
     if (this.ring !== null) this.#store(this.ring, payload, packet, header, count, now, nextTickAt);
-    for (const link of this.links) link.audio(packet, header, payload, count, now);
+    this.#forward(packet, header, payload, count, now);
     return true;
   }
 
@@ -73,6 +73,17 @@ export class Source {
     if (--this.#readers > 0 || this.ring === null) return;
     this.#options.pool.give(this.ring);
     this.ring = null;
+  }
+
+  /** The last of the listeners that it is forwarded to gets the very packet, the others copies. */
+  #forward(packet: Uint8Array, header: RtpHeader, codec: AudioCodec, count: number, now: number): void {
+    let last: Link | null = null;
+    for (const link of this.links) {
+      if (!link.forwards(this.timeline.sequence)) continue;
+      last?.audio(packet, header, codec, count, true, now);
+      last = link;
+    }
+    last?.audio(packet, header, codec, count, false, now);
   }
 
   #store(

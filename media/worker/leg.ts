@@ -72,7 +72,7 @@ export class RtpLeg {
         firstSequence: Math.floor(Math.random() * 0x8000),
         firstTimestamp: Math.floor(Math.random() * 2 ** 32),
         passEvents,
-        transmit: (buffer, length) => this.#transmit(buffer, length),
+        transmit: (packet) => this.#transmit(packet),
         onDigit: this.#context.onDigit,
       },
       performance.now(),
@@ -176,9 +176,9 @@ export class RtpLeg {
     this.#reporter.received(packet, performance.now());
   }
 
-  #transmit(buffer: Uint8Array, length: number): void {
+  #transmit(packet: Uint8Array): void {
     const to = this.#gate.target;
-    if (to !== null) this.#rtp.send(buffer, 0, length, to.port, to.address);
+    if (to !== null) this.#rtp.send(packet, to.port, to.address);
   }
 
   #sendReport(now: number, bye: boolean): void {

@@ -38,6 +38,7 @@ export class Phone {
   sent = 0;
   ssrc = Math.floor(Math.random() * 2 ** 32);
   onPacket: ((packet: Received) => void) | null = null;
+  onSent: ((frame: number) => void) | null = null;
   readonly #hz: number;
   readonly #socket: Socket = createSocket('udp4');
   #port = 0;
@@ -120,6 +121,7 @@ export class Phone {
     CODECS[this.codec].encode(pcm, FRAME, payload, 0);
     this.send(this.packet(PAYLOAD_TYPES[this.codec], payload));
     this.#timestamp += FRAME;
+    this.onSent?.(this.sent);
     this.sent++;
   }
 
@@ -169,6 +171,13 @@ export class Phone {
     const numbers: number[] = [];
     for (let at = 0; at + FRAME <= pcm.length; at += FRAME) numbers.push(sampleToNumber(pcm[at + FRAME / 2]!));
     return numbers;
+  }
+
+  /** The number in the middle of one packet; -1: none. */
+  frameOf(packet: Received): number {
+    const ring = new Int16Array(1);
+    CODECS[this.codec].decode(packet.payload, packet.payload.length >> 1, (packet.payload.length >> 1) + 1, ring, 0, 0);
+    return sampleToNumber(ring[0]!);
   }
 
   close(): void {

@@ -133,6 +133,9 @@ function checkHeardOnce(simulation: Simulation, list: readonly Change[]): void {
   }
 }
 
+/** Simulated time is quick, but a busy machine is slow. */
+const TIMEOUT = 60_000;
+
 describe('what each listener hears over random changes of the matrix', () => {
   it('R-HEAR-8 R-HEAR-1: on a steady network every sample of an allowed source once, in order; of others none', () => {
     fc.assert(
@@ -142,9 +145,9 @@ describe('what each listener hears over random changes of the matrix', () => {
         checkHeardOnce(simulation, list);
         for (const id of IDS) checkStream(simulation.sent.get(id)!, true);
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
-  });
+  }, TIMEOUT);
 
   it('R-HEAR-8: with jitter still every frame once', () => {
     fc.assert(
@@ -154,9 +157,9 @@ describe('what each listener hears over random changes of the matrix', () => {
         checkHeardOnce(simulation, list);
         for (const id of IDS) checkStream(simulation.sent.get(id)!, true);
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
-  });
+  }, TIMEOUT);
 
   it('R-HEAR-8: what is lost on the way is missing and nothing else', () => {
     fc.assert(
@@ -166,7 +169,7 @@ describe('what each listener hears over random changes of the matrix', () => {
         checkHeardOnce(simulation, list);
         for (const id of IDS) checkStream(simulation.sent.get(id)!, false);
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
-  });
+  }, TIMEOUT);
 });

@@ -77,7 +77,7 @@ export class Simulation {
           firstSequence: 65000 + index, // wraps soon
           firstTimestamp: 2 ** 32 - 8000,
           passEvents: true,
-          transmit: (buffer, length) => this.#record(id, buffer.subarray(0, length)),
+          transmit: (packet) => this.#record(id, packet),
           onDigit: (digit) => this.digits.push(id + digit),
         },
         0,
