@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Core } from './drachtio/core.ts';
 import { ControlServer } from './drachtio/control-server.ts';
 import type { SipServer, SipServerOptions } from './server.ts';
-import { systemClock } from './transaction/clock.ts';
+import { stoppableClock, systemClock } from './transaction/clock.ts';
 import { udpRefused } from './transaction/udp-probe.ts';
 import { createTransport, formatListenPoint, parseListenPoint } from './transport/index.ts';
 
@@ -20,7 +20,8 @@ export async function startSipServer(options: SipServerOptions): Promise<SipServ
   const listen = options.listen.map((text) => parseListenPoint(text, external));
   const log = options.log ?? (() => undefined);
   const transport = createTransport({ listen, log, ...(options.tls === undefined ? {} : { tls: options.tls }) });
-  const core = new Core({ transport, clock: systemClock, log, probe: udpRefused });
+  const clock = stoppableClock(systemClock);
+  const core = new Core({ transport, clock, log, probe: udpRefused });
   const { host, port } = options.control;
   const control = new ControlServer({ host, port, secret: options.secret, log, commands: core.commands });
   await transport.start();
@@ -29,6 +30,7 @@ export async function startSipServer(options: SipServerOptions): Promise<SipServ
     bound = await control.listen();
   } catch (error) {
     core.close();
+    clock.stop();
     await transport.close();
     throw error;
   }
@@ -37,6 +39,7 @@ export async function startSipServer(options: SipServerOptions): Promise<SipServ
     await control.close();
     await delay(FLUSH_MS);
     core.close();
+    clock.stop(); // what still waits for a repeated 2xx (timer M) waits for nobody now
     await transport.close();
   };
   return {

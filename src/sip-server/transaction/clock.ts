@@ -19,6 +19,34 @@ export const systemClock: Clock = {
   },
 };
 
+/** A clock whose timers can all be ended at once: a server that closes leaves none behind. */
+export function stoppableClock(clock: Clock): Clock & { stop(): void } {
+  const running = new Set<Scheduled>();
+  let stopped = false;
+  return {
+    now: () => clock.now(),
+    after(ms, run) {
+      if (stopped) return { cancel: () => undefined };
+      const scheduled = clock.after(ms, () => {
+        running.delete(scheduled);
+        run();
+      });
+      running.add(scheduled);
+      return {
+        cancel() {
+          running.delete(scheduled);
+          scheduled.cancel();
+        },
+      };
+    },
+    stop() {
+      stopped = true;
+      for (const scheduled of running) scheduled.cancel();
+      running.clear();
+    },
+  };
+}
+
 /** The timers of one transaction or dialog: setting a name replaces it, `clearAll` ends them all. */
 export class Timers<Name extends string> {
   readonly #clock: Clock;
