@@ -10,7 +10,7 @@ import type { Exit } from './process.ts';
 import { until } from './until.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const RTP_PORTS = 400;
+const RTP_PORTS = 200;
 
 export const DOMAIN = 'earshot.test';
 /** The customer's side: numbers that begin so go out by the trunk. */
@@ -30,6 +30,10 @@ export interface EarshotOptions {
   /** Given to the policy section. */
   readonly policy?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Users besides those of every test. */
+  readonly moreUsers?: readonly Readonly<Record<string, unknown>>[];
+  /** How many RTP ports it has; a leg takes two. */
+  readonly rtpPorts?: number;
 }
 
 const PEOPLE = {
@@ -63,7 +67,7 @@ export class Earshot {
     this.wsPort = ports.ws;
     this.apiPort = ports.api;
     this.trunkPort = ports.trunk;
-    this.rtpPorts = [ports.rtp, ports.rtp + RTP_PORTS - 1];
+    this.rtpPorts = [ports.rtp, ports.rtp + ports.rtpCount - 1];
     this.base = `http://127.0.0.1:${ports.api}`;
   }
 
@@ -74,7 +78,8 @@ export class Earshot {
       ws: await freePort(),
       api: await freePort(),
       trunk: await freePort(),
-      rtp: await freePorts(RTP_PORTS),
+      rtp: await freePorts(options.rtpPorts ?? RTP_PORTS),
+      rtpCount: options.rtpPorts ?? RTP_PORTS,
     };
     const folder = mkdtempSync(join(tmpdir(), 'earshot-'));
     const file = join(folder, 'earshot.json');
@@ -159,6 +164,7 @@ interface Ports {
   readonly api: number;
   readonly trunk: number;
   readonly rtp: number;
+  readonly rtpCount: number;
 }
 
 function tokenOf(id: string): string {
@@ -172,21 +178,23 @@ function configuration(ports: Ports, options: EarshotOptions): Record<string, un
       listen: [`udp://127.0.0.1:${ports.sip}`, `tcp://127.0.0.1:${ports.sip}`, `ws://127.0.0.1:${ports.ws}`],
       domain: DOMAIN,
     },
-    media: { address: '127.0.0.1', rtpPorts: [ports.rtp, ports.rtp + RTP_PORTS - 1] },
+    media: { address: '127.0.0.1', rtpPorts: [ports.rtp, ports.rtp + ports.rtpCount - 1] },
     api: { listen: `127.0.0.1:${ports.api}`, tokens: ids.map((id) => ({ user: id, token: tokenOf(id) })) },
     teams: [
       { id: 'sales', name: 'Sales' },
       { id: 'support', name: 'Support' },
     ],
-    users: ids.map((id) => ({
-      id,
-      name: `${id[0]!.toUpperCase()}${id.slice(1)}`,
-      password: `pw-${id}`,
-      ...PEOPLE[id],
-      ...(PEOPLE[id].role === 'supervisor'
-        ? { permissions: ALL_PERMISSIONS, phone: { profile: options.profile ?? 'generic' } }
-        : {}),
-    })),
+    users: ids
+      .map((id): Record<string, unknown> => ({
+        id,
+        name: `${id[0]!.toUpperCase()}${id.slice(1)}`,
+        password: `pw-${id}`,
+        ...PEOPLE[id],
+        ...(PEOPLE[id].role === 'supervisor'
+          ? { permissions: ALL_PERMISSIONS, phone: { profile: options.profile ?? 'generic' } }
+          : {}),
+      }))
+      .concat(options.moreUsers ?? []),
     queues: [
       { id: 'sales', name: 'Sales', team: 'sales', numbers: ['8000'], wrapUpSeconds: 0, ringSeconds: 2 },
       { id: 'support', name: 'Support', team: 'support', numbers: ['8001'], wrapUpSeconds: 0 },
