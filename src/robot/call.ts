@@ -3,7 +3,7 @@
  *
  *   ringing -> up -> ended        ringing -> ended where nothing comes of it
  */
-import { errorText, type SrfDialog, type SrfRequest, type SrfResponse } from '../sip/srf.ts';
+import { errorText, type SrfApp, type SrfDialog, type SrfRequest, type SrfResponse } from '../sip/srf.ts';
 import type { PilotEar } from './pilot.ts';
 import { RobotAudio } from './rtp.ts';
 import { answerDirection, readSdp, writeSdp, type Codec, type Direction, type RemoteMedia } from './sdp.ts';
@@ -12,6 +12,7 @@ import type { Voice } from './voice.ts';
 const MAX_RECORDING = 50 * 600; // frames: ten minutes
 
 export interface CallMedia {
+  readonly srf: SrfApp;
   readonly address: string;
   readonly codecs: readonly Codec[];
   readonly voice: Voice;
@@ -153,14 +154,27 @@ export class RobotCall {
         reject(new Error('the call is not up'));
         return;
       }
-      const headers = { 'Content-Type': 'application/sdp' };
-      dialog.request({ method: 'INVITE', headers, body: this.offer(direction) }, (error, response) => {
-        if (error !== null && error !== undefined) reject(new Error(errorText(error)));
-        if (response === undefined || response.status < 200) return;
-        if (response.status === 200) {
+      const options = {
+        method: 'INVITE',
+        stackDialogId: dialog.id,
+        headers: { 'Content-Type': 'application/sdp' },
+        body: this.offer(direction),
+      };
+      this.#media.srf.request('sip:placeholder', options, (error, request) => {
+        if (request === undefined) {
+          reject(new Error(errorText(error)));
+          return;
+        }
+        request.on('response', (response, acknowledge) => {
+          if (response.status < 200) return;
+          if (response.status !== 200) {
+            reject(new Error(`${response.status} ${response.reason}`));
+            return;
+          }
+          acknowledge();
           this.#takeAnswer(response.body ?? '', direction);
           resolve();
-        } else reject(new Error(`${response.status} ${response.reason}`));
+        });
       });
     });
   }

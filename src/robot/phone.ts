@@ -188,7 +188,7 @@ export class RobotPhone {
 
   async #openCall(): Promise<RobotCall> {
     const { address = '127.0.0.1', codecs = ['PCMU', 'PCMA'] } = this.#options;
-    const call = await RobotCall.open({ address, codecs, voice: this.#voice, ear: this.#ear });
+    const call = await RobotCall.open({ srf: this.#srf, address, codecs, voice: this.#voice, ear: this.#ear });
     this.#call = call;
     return call;
   }

@@ -194,6 +194,7 @@ class Branch {
     // A gateway may leave the answer out of the 200 where it was in a 183.
     const remoteSdp = (description === 'unsupported' ? null : description.sdp) ?? this.#earlySdp;
     const dialog = new SipDialog(this.#context, srfDialog, {
+      srf: this.#srf,
       remoteSdp: remoteSdp ?? '',
       remoteAddress: normaliseAddress(this.#final?.source_address ?? ''),
       caller: true,

@@ -10,11 +10,13 @@ import { LegFailure, type Dialog, type DialogEvents } from '../control/ports.ts'
 import { dtmfOfInfo, reasonHeader, reasonText, sessionDescription } from './body.ts';
 import { detached, guarded, reply, respond, type SipContext } from './context.ts';
 import { handleRefer } from './refer.ts';
-import type { Handler, Headers, SipMessage, SrfDialog, SrfRequest, SrfResponse } from './srf.ts';
+import type { Handler, Headers, SipMessage, SrfApp, SrfDialog, SrfRequest, SrfResponse } from './srf.ts';
 import { errorText } from './srf.ts';
 import { sendable } from './status.ts';
 
 export interface DialogOptions {
+  /** The connection that the dialog was made on. */
+  readonly srf: SrfApp;
   readonly remoteSdp: string;
   readonly remoteAddress: string;
   /** Who sent the INVITE: the owner of the Call-ID waits longer after a 491 (section 14.1). */
@@ -29,6 +31,7 @@ export class SipDialog implements Dialog {
   readonly sipId: { readonly callId: string; readonly localTag: string; readonly remoteTag: string };
   readonly #context: SipContext;
   readonly #dialog: SrfDialog;
+  readonly #srf: SrfApp;
   readonly #caller: boolean;
   #remoteSdp: string;
   #events: DialogEvents | null = null;
@@ -46,6 +49,7 @@ export class SipDialog implements Dialog {
   constructor(context: SipContext, dialog: SrfDialog, options: DialogOptions) {
     this.#context = context;
     this.#dialog = dialog;
+    this.#srf = options.srf;
     this.#caller = options.caller;
     this.#remoteSdp = options.remoteSdp;
     this.remoteAddress = options.remoteAddress;
@@ -252,10 +256,19 @@ export class SipDialog implements Dialog {
   #send(method: string, headers: Headers, body: string | undefined): Promise<SrfResponse> {
     if (method === 'INVITE' && this.#dialog.local.contact !== undefined)
       headers['Contact'] = this.#dialog.local.contact;
+    const options = { method, headers, stackDialogId: this.#dialog.id, ...(body === undefined ? {} : { body }) };
     return this.#wait<SrfResponse>((resolve, reject) => {
-      this.#dialog.request({ method, headers, ...(body === undefined ? {} : { body }) }, (error, response) => {
-        if (error !== null && error !== undefined) reject(requestFailure(error));
-        else if (response !== undefined && response.status >= 200) resolve(response);
+      this.#srf.request('sip:placeholder', options, (error, request) => {
+        if (request === undefined) {
+          reject(requestFailure(error));
+          return;
+        }
+        request.on('update', (update, response) => this.#onUpdate(update, response));
+        request.on('response', (response, acknowledge) => {
+          if (response.status < 200) return;
+          if (method === 'INVITE' && response.status < 300) acknowledge();
+          resolve(response);
+        });
       });
     });
   }

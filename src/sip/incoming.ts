@@ -145,6 +145,7 @@ export class SipIncomingCall implements IncomingCall {
   /** Listens on the dialog at once: its ACK or BYE may be in the same read from the server. */
   #stands(srfDialog: SrfDialog): SipDialog {
     const dialog = new SipDialog(this.#context, srfDialog, {
+      srf: this.#srf,
       remoteSdp: this.offer ?? '',
       remoteAddress: this.remoteAddress,
       caller: false,

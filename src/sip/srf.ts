@@ -29,7 +29,13 @@ export interface SrfRequest extends SipMessage, Meta {
   /** Of a request that we sent. Throws where the connection has gone. */
   cancel(options: { headers?: Headers }, callback: (error: unknown) => void): void;
   on(event: 'cancel', listener: (cancel: SipMessage) => void): this;
-  on(event: 'response', listener: (response: SrfResponse) => void): this;
+  /** `acknowledge` sends the ACK of a final response to INVITE; for the failures among them the server has sent it. */
+  on(event: 'response', listener: (response: SrfResponse, acknowledge: () => void) => void): this;
+  /**
+   * An UPDATE with the same Call-ID while this request of ours is under way: the library hands it to the request, also
+   * where it belongs to an established dialog, and nobody answers it otherwise.
+   */
+  on(event: 'update', listener: (request: SrfRequest, response: SrfResponse) => void): this;
 }
 
 export interface SendOptions {
@@ -50,11 +56,6 @@ export interface SrfDialog {
   readonly local: { readonly contact: string | undefined };
   readonly remote: { readonly sdp: string };
   destroy(options: { headers?: Headers }, callback: (error: unknown) => void): void;
-  /** For INVITE the callback comes once per response, provisional ones included; the ACK is sent by the library. */
-  request(
-    options: { method: string; headers?: Headers; body?: string },
-    callback: (error: unknown, response?: SrfResponse) => void,
-  ): void;
   on(event: 'destroy', listener: (request: SipMessage, reason?: string) => void): this;
   on(event: 'ack', listener: (request: SipMessage) => void): this;
   on(
