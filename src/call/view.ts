@@ -1,7 +1,7 @@
 /** The shapes of api.md from the state of a call. */
 import { actions, caseOf } from './actions.ts';
 import type { SupervisorFacts } from './events.ts';
-import { hearMatrix } from './matrix.ts';
+import { hearMatrix, type HearMatrix } from './matrix.ts';
 import {
   connectedParties,
   isAgent,
@@ -75,6 +75,17 @@ const talkedLast = (call: Call, agents: readonly Participant[]): Participant | u
     ? agents.findLast((p) => p.leg.kind === 'left' && p.leg.talked)
     : undefined;
 
+const matrices = new WeakMap<Call, HearMatrix>();
+
+/** Of a state that does not change any more: computed once, however many look at it. */
+function matrixOf(call: Call): HearMatrix {
+  const known = matrices.get(call);
+  if (known !== undefined) return known;
+  const matrix = hearMatrix(call);
+  matrices.set(call, matrix);
+  return matrix;
+}
+
 /**
  * `asking`: the person, whose `actions` are computed; without it there are none.
  * `supervisors` false leaves out every trace of supervisions (R-SEE-2).
@@ -87,7 +98,7 @@ export function callView(
     supervisors?: boolean;
   } = {},
 ): CallView {
-  const matrix = hearMatrix(call);
+  const matrix = matrixOf(call);
   const shown = options.supervisors ?? true;
   const visible = call.participants.filter((p) => shown || p.role !== 'supervisor');
   const hidden = new Set(call.participants.filter((p) => !visible.includes(p)).map((p) => p.id));

@@ -1,23 +1,49 @@
 /** What happens, in order, for those who may see it; the last events are kept for clients that come back (R-SEE-4). */
 import type { ControlEvent } from './service.ts';
 
-/** Two faces of an event: with everything, and without a trace of supervisions (R-SEE-2). null: not for that side. */
+/**
+ * Two faces of an event: with everything, and without a trace of supervisions (R-SEE-2). They are made when somebody
+ * looks, once, from a state that does not change any more. `sees` null: not for that viewer.
+ */
 export interface Published {
   readonly type: string;
   readonly callId?: string;
-  readonly full: unknown;
-  readonly plain: unknown;
+  readonly full: () => unknown;
+  readonly plain: () => unknown;
   readonly sees: (viewer: string) => 'full' | 'plain' | null;
 }
 
-interface Kept {
-  readonly id: number;
-  readonly full: ControlEvent;
-  readonly plain: ControlEvent;
-  readonly sees: Published['sees'];
-}
+export type Listener = (event: ControlEvent) => void;
 
-export const KEPT_EVENTS = 10_000;
+export const KEPT_EVENTS = 5000;
+
+class Kept {
+  readonly id: number;
+  readonly #at: string;
+  readonly #event: Published;
+  readonly #faces: { full: ControlEvent | null; plain: ControlEvent | null } = { full: null, plain: null };
+
+  constructor(id: number, at: string, event: Published) {
+    this.id = id;
+    this.#at = at;
+    this.#event = event;
+  }
+
+  /** The event as the viewer sees it: the same object for all who see it alike. */
+  seenBy(viewer: string): ControlEvent | null {
+    const face = this.#event.sees(viewer);
+    if (face === null) return null;
+    const { type, callId } = this.#event;
+    this.#faces[face] ??= {
+      id: this.id,
+      at: this.#at,
+      type,
+      ...(callId === undefined ? {} : { callId }),
+      data: this.#event[face](),
+    };
+    return this.#faces[face];
+  }
+}
 
 export class EventBus {
   #lastId = 0;
@@ -34,24 +60,17 @@ export class EventBus {
   }
 
   publish(at: string, event: Published): void {
-    const id = ++this.#lastId;
-    const head = { id, at, type: event.type, ...(event.callId === undefined ? {} : { callId: event.callId }) };
-    const kept: Kept = {
-      id,
-      full: { ...head, data: event.full },
-      plain: { ...head, data: event.plain },
-      sees: event.sees,
-    };
+    const kept = new Kept(++this.#lastId, at, event);
     this.#kept.push(kept);
     if (this.#kept.length >= this.#limit * 2) this.#kept.splice(0, this.#kept.length - this.#limit);
     for (const listener of [...this.#listeners]) listener(kept);
   }
 
   /** See `ControlService.subscribe`. */
-  subscribe(viewer: string, lastId: number | null, at: string, listener: (event: ControlEvent) => void): () => void {
+  subscribe(viewer: string, lastId: number | null, at: string, listener: Listener): () => void {
     const deliver = (kept: Kept): void => {
-      const face = kept.sees(viewer);
-      if (face !== null) listener(face === 'full' ? kept.full : kept.plain);
+      const event = kept.seenBy(viewer);
+      if (event !== null) listener(event);
     };
     if (lastId !== null) {
       const oldest = this.#kept[0]?.id ?? this.#lastId + 1;

@@ -98,9 +98,9 @@ export class Control implements ControlService {
 
   queues(actor: Actor): readonly QueueView[] {
     const person = this.#house.person(actor);
-    return [...this.#house.directory.queues.values()]
-      .filter((queue) => person.role === 'admin' || person.teams.includes(queue.team))
-      .map((queue) => this.#house.queues.view(queue.id, this.#house.now())!);
+    return this.#house.queues
+      .views(this.#house.now())
+      .filter((queue) => person.role === 'admin' || person.teams.includes(queue.team));
   }
 
   calls(actor: Actor): readonly CallView[] {

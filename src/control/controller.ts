@@ -122,10 +122,17 @@ export class CallController implements LineOwner {
       try {
         this.#take(event);
       } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        this.log('warn', `call ${this.id}: ${event.type} refused: ${error.message}`);
+        if (error instanceof Refusal) this.log('warn', `call ${this.id}: ${event.type} refused: ${error.message}`);
+        else this.#abandon(event, error);
       }
     }
+  }
+
+  /** A fault of ours costs the call, not the server: everybody is hung up. */
+  #abandon(event: CallEvent, error: unknown): void {
+    this.log('error', `call ${this.id}: ${event.type}: ${errorText(error)}`);
+    if (event.type === 'shutdown') throw error;
+    this.#inbox.splice(0, Infinity, { type: 'shutdown' });
   }
 
   #take(event: CallEvent): void {

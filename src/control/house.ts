@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import type { MediaEngine, PlaySource } from '../../media/engine.ts';
 import { Refusal } from '../call/errors.ts';
 import type { Effect, SupervisorFacts } from '../call/events.ts';
-import type { Call, Context, Party, Person } from '../call/model.ts';
+import { connectedAgents, type Call, type Context, type Party, type Person } from '../call/model.ts';
 import { callView, supervisionView } from '../call/view.ts';
-import type { CallView, SupervisionView, UserView } from '../call/views.ts';
+import type { CallView, QueueView, SupervisionView, UserView } from '../call/views.ts';
 import type { Config } from '../config/schema.ts';
 import { Agents } from './agents.ts';
 import { EventBus } from './bus.ts';
@@ -49,7 +49,6 @@ export class House implements CallHost {
   readonly clock: Clock;
   readonly log: Log;
   readonly #journal: Journal | undefined;
-  readonly #queueFaces = new Map<string, string>();
   readonly disclosure: CallHost['disclosure'];
   phones: PhoneRequests = { key: () => undefined, refer: () => undefined };
 
@@ -63,7 +62,10 @@ export class House implements CallHost {
     const { disclosure, disclosureSound } = options.config.policy;
     this.disclosure = { to: disclosure, sound: disclosureSound === undefined ? TONE : sound(disclosureSound) };
     this.agents = new Agents(this.directory, options.clock, (userId) => this.#userChanged(userId));
-    this.queues = new Queues(this.directory, this.registry, this.agents);
+    this.queues = new Queues(this.directory, this.registry, this.agents, {
+      now: () => this.now(),
+      changed: (view) => this.#queueChanged(view),
+    });
   }
 
   now(): number {
@@ -168,6 +170,7 @@ export class House implements CallHost {
     this.#occupy(this.registry.note(controller));
     this.#enter(controller.id, 'call.created', null, { direction: state.direction, queue: state.queue?.id ?? null });
     this.#publishCall('call.created', state);
+    this.queues.touch();
     if (caller !== undefined) {
       controller.receive(caller.leg, caller.incoming, { keys: caller.keys, begin: caller.begin });
     }
@@ -186,7 +189,7 @@ export class House implements CallHost {
     this.#publishSupervisions(before, call);
     if (call.phase === 'closed' && before.phase !== 'closed') this.#closed(call);
     else if (effects.some((e) => e.type === 'note')) this.#publishCall('call.updated', call);
-    this.publishQueues();
+    if (touchesQueue(before, call)) this.queues.touch();
   }
 
   #closed(call: Call): void {
@@ -214,8 +217,8 @@ export class House implements CallHost {
     this.bus.publish(this.at(), {
       type,
       callId: call.id,
-      full: callView(call, now),
-      plain: callView(call, now, { supervisors: false }),
+      full: () => callView(call, now),
+      plain: () => callView(call, now, { supervisors: false }),
       sees: (viewer) => {
         const person = this.agents.person(viewer);
         return person === undefined ? null : this.sight(person, call);
@@ -239,8 +242,8 @@ export class House implements CallHost {
     this.bus.publish(this.at(), {
       type: `supervision.${what}`,
       callId: call.id,
-      full: view,
-      plain: view,
+      full: () => view,
+      plain: () => view,
       sees: (viewer) => {
         const person = this.agents.person(viewer);
         return person !== undefined && this.sight(person, call) === 'full' ? 'full' : null;
@@ -254,33 +257,27 @@ export class House implements CallHost {
     const teams = teamsOf(entry.user);
     this.bus.publish(this.at(), {
       type: entry.user.role === 'agent' ? 'agent.updated' : 'supervisor.updated',
-      full: view,
-      plain: view,
+      full: () => view,
+      plain: () => view,
       sees: (viewer) => {
         const person = this.agents.person(viewer);
         return person !== undefined && seesUser(person, { id: userId, role: entry.user.role, teams }) ? 'full' : null;
       },
     });
     this.queues.wake();
-    this.publishQueues();
+    this.queues.touch();
   }
 
-  publishQueues(): void {
-    for (const queue of this.directory.queues.values()) {
-      const view = this.queues.view(queue.id, this.now())!;
-      const face = `${view.waiting} ${view.availableAgents}`;
-      if (this.#queueFaces.get(queue.id) === face) continue;
-      this.#queueFaces.set(queue.id, face);
-      this.bus.publish(this.at(), {
-        type: 'queue.updated',
-        full: view,
-        plain: view,
-        sees: (viewer) => {
-          const person = this.agents.person(viewer);
-          return person !== undefined && (person.role === 'admin' || person.teams.includes(queue.team)) ? 'full' : null;
-        },
-      });
-    }
+  #queueChanged(view: QueueView): void {
+    this.bus.publish(this.at(), {
+      type: 'queue.updated',
+      full: () => view,
+      plain: () => view,
+      sees: (viewer) => {
+        const person = this.agents.person(viewer);
+        return person !== undefined && (person.role === 'admin' || person.teams.includes(view.team)) ? 'full' : null;
+      },
+    });
   }
 
   /** What the users in a call are doing now, over all their calls. */
@@ -302,6 +299,12 @@ export class House implements CallHost {
       this.agents.occupy(userId, connected ? 'on-call' : ringing ? 'ringing' : 'free', load);
     }
   }
+}
+
+/** Whether a step may have changed how many wait. */
+function touchesQueue(before: Call, call: Call): boolean {
+  const face = (c: Call): string => `${c.phase} ${c.queue?.id ?? ''} ${connectedAgents(c).length}`;
+  return face(before) !== face(call);
 }
 
 function targetOf(call: Call, id: string): { readonly userId: string | null; readonly name: string } {

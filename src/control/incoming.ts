@@ -35,6 +35,8 @@ export class Incoming {
     const { source } = incoming;
     const caller = source.kind === 'user' ? this.#house.agents.person(source.userId) : null;
     if (caller === undefined) return incoming.reject(403, 'Forbidden');
+    // RFC 3891 section 3: a dialog is replaced by REFER to us, which completes a consult, not by taking it from outside.
+    if (incoming.replaces !== undefined && incoming.replaces !== null) return incoming.reject(603, 'Decline');
     const to = route(this.#house.directory, source.kind, incoming.dialled);
     switch (to.kind) {
       case 'none':
@@ -53,7 +55,11 @@ export class Incoming {
   }
 
   #toQueue(incoming: IncomingCall, caller: Person | null, queue: QueueConfig): void {
-    const { house } = { house: this.#house };
+    const house = this.#house;
+    if (caller !== null && house.registry.conversationOf(caller.userId) !== undefined) {
+      const person = house.agents.longestAvailable(queue.team, queue.units);
+      return person === undefined ? refuse(incoming, 480) : this.#direct(incoming, caller, { kind: 'user', person });
+    }
     const from = callerOf(incoming, caller);
     const call = newCall({
       id: house.newId(),

@@ -92,10 +92,10 @@ export class Line {
 
   progress(early: boolean): void {
     if (this.#incoming === null || this.#answering || this.#closed) return;
-    if (!early) return this.#incoming.progress(180);
-    if (this.#endpoint !== null && this.#incoming.offer !== null) {
-      this.#incoming.progress(183, this.#endpoint.localSdp);
+    if (early && this.#endpoint !== null && this.#incoming.offer !== null) {
+      return this.#incoming.progress(183, this.#endpoint.localSdp);
     }
+    this.#incoming.progress(180);
   }
 
   answer(): void {

@@ -6,16 +6,26 @@ import type { Agents } from './agents.ts';
 import type { Directory } from './directory.ts';
 import type { Registry } from './registry.ts';
 
+export interface QueueHost {
+  now(): number;
+  /** How many wait, or how many agents are available, has changed. */
+  changed(view: QueueView): void;
+}
+
 export class Queues {
   readonly #directory: Directory;
   readonly #registry: Registry;
   readonly #agents: Agents;
+  readonly #host: QueueHost;
+  readonly #faces = new Map<string, string>();
   #due = false;
+  #touched = false;
 
-  constructor(directory: Directory, registry: Registry, agents: Agents) {
+  constructor(directory: Directory, registry: Registry, agents: Agents, host: QueueHost) {
     this.#directory = directory;
     this.#registry = registry;
     this.#agents = agents;
+    this.#host = host;
   }
 
   /** Dispatches once the step under way has come to its end, so that every state it reads is complete. */
@@ -40,31 +50,48 @@ export class Queues {
     }
   }
 
-  /** Calls of a queue whose customer has no agent yet, offered or not. */
-  #waitingIn(queueId: string): Call[] {
-    return [...this.#registry.live]
-      .map((c) => c.state)
-      .filter(
-        (call) =>
-          call.queue?.id === queueId &&
-          customerOf(call) !== undefined &&
-          ['open', 'ringing', 'waiting'].includes(call.phase) &&
-          !call.participants.some((p) => p.role === 'agent' && isConnected(p)),
-      );
+  /** Something that queues show may have changed: told once, after the steps of this moment. */
+  touch(): void {
+    if (this.#touched) return;
+    this.#touched = true;
+    queueMicrotask(() => {
+      this.#touched = false;
+      for (const view of this.views(this.#host.now())) {
+        const face = `${view.waiting} ${view.availableAgents}`;
+        if (this.#faces.get(view.id) === face) continue;
+        this.#faces.set(view.id, face);
+        this.#host.changed(view);
+      }
+    });
   }
 
-  view(queueId: string, now: number): QueueView | undefined {
-    const queue = this.#directory.queues.get(queueId);
-    if (queue === undefined) return undefined;
-    const waiting = this.#waitingIn(queueId);
-    return {
-      id: queue.id,
-      name: queue.name,
-      team: queue.team,
-      numbers: queue.numbers,
-      waiting: waiting.length,
-      longestWaitSeconds: Math.max(0, ...waiting.map((call) => waitSeconds(call, now))),
-      availableAgents: this.#agents.availableIn(queue.team),
-    };
+  /** Calls whose customer has no agent yet, offered or not, by queue. */
+  #waiting(): Map<string, Call[]> {
+    const byQueue = new Map<string, Call[]>();
+    for (const { state: call } of this.#registry.live) {
+      if (call.queue === null || !['open', 'ringing', 'waiting'].includes(call.phase)) continue;
+      const served = call.participants.some((p) => p.role === 'agent' && isConnected(p));
+      if (served || customerOf(call) === undefined) continue;
+      const calls = byQueue.get(call.queue.id);
+      if (calls === undefined) byQueue.set(call.queue.id, [call]);
+      else calls.push(call);
+    }
+    return byQueue;
+  }
+
+  views(now: number): QueueView[] {
+    const waiting = this.#waiting();
+    return [...this.#directory.queues.values()].map((queue) => {
+      const calls = waiting.get(queue.id) ?? [];
+      return {
+        id: queue.id,
+        name: queue.name,
+        team: queue.team,
+        numbers: queue.numbers,
+        waiting: calls.length,
+        longestWaitSeconds: Math.max(0, ...calls.map((call) => waitSeconds(call, now))),
+        availableAgents: this.#agents.availableIn(queue.team),
+      };
+    });
   }
 }

@@ -162,7 +162,7 @@ describe('events (R-SEE-4)', () => {
 
   it('begins with reset where the events are not kept any more, or the id is of another server', () => {
     const bus = new EventBus(10);
-    for (let i = 0; i < 30; i++) bus.publish('now', { type: 't', full: i, plain: i, sees: () => 'full' });
+    for (let i = 0; i < 30; i++) bus.publish('now', { type: 't', full: () => i, plain: () => i, sees: () => 'full' });
     const from = (lastId: number) => {
       const got: ControlEvent[] = [];
       bus.subscribe('sam', lastId, 'now', (e) => got.push(e))();
