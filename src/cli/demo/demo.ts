@@ -55,7 +55,9 @@ async function watch(robots: Robots, step: Step, since: number): Promise<boolean
   }
   const { ok, faults } = judge(samples, step.expected);
   if (ok)
-    say(`           ${paint(32, 'as it should be')}, measured ${samples.length} times; first heard after ${after} ms`);
+    say(
+      `           ${paint(32, 'as it should be')}, measured ${samples.length} times, from ${after} ms after the request on`,
+    );
   else say(`           ${paint(31, 'NOT as it should be')}: ${faults.join('; ')}`);
   return ok;
 }

@@ -75,8 +75,13 @@ export function judge(samples: readonly Hearing[], expected: Hearing): Judgement
   return { ok: faults.length === 0, faults };
 }
 
+const WIDTHS: Readonly<Record<Name, number>> = { customer: 37, agent: 37, supervisor: 0 };
+
+/** One line, in columns. */
 export function describe(hearing: Hearing): string {
-  return NAMES.map((name) => `${name} hears ${hearing[name].length === 0 ? 'nobody' : hearing[name].join(' + ')}`).join(
-    '   ',
-  );
+  const cells = NAMES.map((name) => {
+    const heard = hearing[name];
+    return `${name} hears ${heard.length === 0 ? 'nobody' : heard.join(' + ')}`.padEnd(WIDTHS[name]);
+  });
+  return cells.join('').trimEnd();
 }
