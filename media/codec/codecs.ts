@@ -23,10 +23,14 @@ export interface AudioCodec {
   samples(octets: number): number;
   /** Decodes `from[start, end)` into the ring `into` (`mask` = its length - 1) from position `at`; false: all of it is silence. */
   decode(from: Uint8Array, start: number, end: number, into: Int16Array, at: number, mask: number): boolean;
-  /** Encodes the first `count` samples of `from` at `into[at]`; returns the octets written. */
-  encode(from: Int16Array, count: number, into: Uint8Array, at: number): number;
+  /** Encodes the first `count` of `from`, clipped to 16 bits (here and nowhere else), at `into[at]`; returns the octets. */
+  encode(from: Int16Array | Int32Array, count: number, into: Uint8Array, at: number): number;
   /** Sum of the squares of the samples. */
   energy(from: Uint8Array, start: number, end: number): number;
+}
+
+function clip(sample: number): number {
+  return sample > 32767 ? 32767 : sample < -32768 ? -32768 : sample;
 }
 
 function g711(name: 'PCMU' | 'PCMA', payloadType: number, toLinear: Int16Array, fromLinear: Uint8Array): AudioCodec {
@@ -46,7 +50,7 @@ function g711(name: 'PCMU' | 'PCMA', payloadType: number, toLinear: Int16Array, 
       return signal > 8;
     },
     encode(from, count, into, at) {
-      for (let i = 0; i < count; i++) into[at + i] = fromLinear[from[i]! & 0xffff]!;
+      for (let i = 0; i < count; i++) into[at + i] = fromLinear[clip(from[i]!) & 0xffff]!;
       return count;
     },
     energy(from, start, end) {

@@ -188,7 +188,7 @@ export class MixBridge {
   }
 
   #playUnheard(leg: MixLeg): void {
-    for (const { generator } of leg.clips.values()) generator.read(this.#options.scratch.other);
+    for (const { generator } of leg.clips.values()) generator.read(this.#options.scratch.generated);
   }
 
   #tellTicking(): void {

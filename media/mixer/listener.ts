@@ -41,8 +41,7 @@ const MAX_WAIT_FRAMES = 4;
 /** Working memory of one thread's mixer. */
 export class MixScratch {
   readonly sum = new Int32Array(FRAME);
-  readonly frame = new Int16Array(FRAME);
-  readonly other = new Int16Array(FRAME);
+  readonly generated = new Int16Array(FRAME);
 }
 
 export interface ListenerOptions {
@@ -179,22 +178,20 @@ export class Listener {
       for (const link of this.#links) link.reader.wait();
       return;
     }
-    const { frame } = this.#options.scratch;
-    const heard = this.#sum(now);
-    if (heard === 0) frame.fill(0);
+    const { sum } = this.#options.scratch;
+    if (!this.#sum(now)) sum.fill(0);
     const resumed = !this.#started && !this.#contiguous;
     if (resumed) this.nextTimestamp = this.resumeTimestamp(now);
     this.#started = true;
     this.#continued = null;
-    this.#sendFrame(frame, FRAME, resumed, now);
+    this.#sendFrame(sum, FRAME, resumed, now);
   }
 
   /** A frame of silence, so that paths through NAT stay open while nothing may be heard (RFC 6263). */
   keepAlive(now: number): void {
     if (this.mode !== 'deaf' || this.#codec === null) return;
     this.nextTimestamp = this.resumeTimestamp(now);
-    const { frame } = this.#options.scratch;
-    this.#sendFrame(frame.fill(0), FRAME, true, now);
+    this.#sendFrame(this.#options.scratch.sum.fill(0), FRAME, true, now);
   }
 
   /** The timestamp that follows upon what was sent last, at `now`: later by the time that has passed since. */
@@ -212,10 +209,10 @@ export class Listener {
   #toForward(link: Link, former: Link | null, kept: boolean, now: number): void {
     if (link === former) return;
     // What has come and was not heard yet is heard now; then packets as they come.
-    const { frame } = this.#options.scratch;
+    const { sum } = this.#options.scratch;
     if (kept && link.reading) {
-      for (let count = link.reader.drain(frame); count > 0; count = link.reader.drain(frame)) {
-        this.#sendFrame(frame, count, false, now);
+      for (let count = link.reader.drain(sum); count > 0; count = link.reader.drain(sum)) {
+        this.#sendFrame(sum, count, false, now);
       }
       link.stopReading();
     }
@@ -245,28 +242,24 @@ export class Listener {
     return ++this.#waited >= MAX_WAIT_FRAMES;
   }
 
-  /** Sums what is due into the scratch frame: in 32 bits, clipped once. Returns how many sources had a signal. */
-  #sum(now: number): number {
-    const { scratch } = this.#options;
-    const { sum, frame, other } = scratch;
-    let heard = 0;
+  /** Sums what is due into the scratch memory, in 32 bits; encoding clips it once. False: there is nothing but silence. */
+  #sum(now: number): boolean {
+    const { sum, generated } = this.#options.scratch;
+    let heard = false;
     for (const generator of this.#generators) {
-      heard = accumulate(heard, generator.read(heard === 0 ? frame : other), scratch);
+      if (!generator.read(generated)) continue;
+      if (heard) for (let i = 0; i < FRAME; i++) sum[i]! += generated[i]!;
+      else sum.set(generated);
+      heard = true;
     }
     for (const link of this.#links) {
-      if (link.due(now)) heard = accumulate(heard, link.reader.read(heard === 0 ? frame : other), scratch);
-      else link.reader.wait();
-    }
-    if (heard > 1) {
-      for (let i = 0; i < FRAME; i++) {
-        const sample = sum[i]!;
-        frame[i] = sample > 32767 ? 32767 : sample < -32768 ? -32768 : sample;
-      }
+      if (!link.due(now)) link.reader.wait();
+      else if (link.reader.read(sum, !heard)) heard = true;
     }
     return heard;
   }
 
-  #sendFrame(frame: Int16Array, count: number, marker: boolean, now: number): void {
+  #sendFrame(frame: Int32Array, count: number, marker: boolean, now: number): void {
     const slot = this.#nextSlot();
     const octets = this.#codec!.encode(frame, count, slot.memory, HEADER_LENGTH);
     const out = slot.packet(HEADER_LENGTH + octets);
@@ -292,12 +285,4 @@ export class Listener {
 /** Whether every packet that the source may send can be passed on without the mixer. */
 function forwardable(source: Source, codec: AudioCodec): boolean {
   return source.payloads.every((from) => from === undefined || from === 'event' || transcoding(from, codec) !== null);
-}
-
-/** Adds the frame that was read: the only one stays in `frame` as it is, from the second on they are summed. */
-function accumulate(heard: number, signal: boolean, { sum, frame, other }: MixScratch): number {
-  if (!signal) return heard;
-  if (heard === 1) for (let i = 0; i < FRAME; i++) sum[i] = frame[i]! + other[i]!;
-  else if (heard > 1) for (let i = 0; i < FRAME; i++) sum[i]! += other[i]!;
-  return heard + 1;
 }

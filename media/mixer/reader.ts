@@ -91,37 +91,37 @@ export class Reader {
     if (this.misses >= FLUSH_AFTER) this.#playing = false;
   }
 
-  /** Reads the frame that is due to `into`. False: it is silence, and `into` was not touched. */
-  read(into: Int16Array): boolean {
+  /** Adds the frame that is due to `sum` (`first`: nothing stands there yet). False: it is silence, nothing was added. */
+  read(sum: Int32Array, first: boolean): boolean {
     const ring = this.#ring!;
     const available = ring.head - this.position;
     const from = this.position;
+    const silent = from >= ring.lastSignal;
     this.misses = 0;
     this.#debt = 0;
     if (available < FRAME) {
       // The rest of a talk spurt.
       this.position = ring.head;
-      if (from >= ring.lastSignal) return false;
-      ring.read(into, from, available);
-      into.fill(0, available, FRAME);
+      if (silent) return false;
+      if (first) sum.fill(0, available, FRAME);
+      ring.add(sum, 0, from, available, first);
       return true;
     }
     this.#playing = true;
     this.position = from + FRAME;
-    if (from >= ring.lastSignal) {
+    if (silent) {
       const extra = Math.min(this.#trim, available - FRAME, FRAME / 2);
       this.position += extra;
       this.#trim -= extra;
       return false;
     }
-    ring.read(into, from, FRAME);
     if (this.#trim > 0 && available > FRAME) {
-      const half = FRAME / 2;
-      for (let i = half; i < FRAME - 1; i++) into[i] = into[i + 1]!;
-      into[FRAME - 1] = ring.samples[(from + FRAME) & (ring.samples.length - 1)]!;
+      // One sample is left out in the middle.
+      ring.add(sum, 0, from, FRAME / 2, first);
+      ring.add(sum, FRAME / 2, from + FRAME / 2 + 1, FRAME / 2, first);
       this.position++;
       this.#trim--;
-    }
+    } else ring.add(sum, 0, from, FRAME, first);
     return true;
   }
 
@@ -130,10 +130,10 @@ export class Reader {
     return this.#ring === null ? 0 : Math.max(0, this.#ring.head - this.position);
   }
 
-  /** Reads up to a frame of what is there, for good; returns the samples. */
-  drain(into: Int16Array): number {
+  /** Reads up to a frame of what is there to `sum`, for good; returns the samples. */
+  drain(sum: Int32Array): number {
     const count = Math.min(FRAME, this.unread);
-    if (count > 0) this.#ring!.read(into, this.position, count);
+    if (count > 0) this.#ring!.add(sum, 0, this.position, count, true);
     this.position += count;
     return count;
   }

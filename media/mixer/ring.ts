@@ -76,10 +76,22 @@ export class SampleRing {
     return hole < 0 ? -1 : hole;
   }
 
-  /** Copies `count` samples from `position` to the front of `into`. */
-  read(into: Int16Array, position: number, count: number): void {
-    const samples = this.samples;
-    for (let i = 0; i < count; i++) into[i] = samples[(position + i) & MASK]!;
+  /** Adds `count` samples from `position` to `sum[at…]`; `first`: nothing stands there yet. */
+  add(sum: Int32Array, at: number, position: number, count: number, first: boolean): void {
+    const { samples } = this;
+    const end = at + count;
+    let from = position & MASK;
+    if (first) {
+      for (let i = at; i < end; i++) {
+        sum[i] = samples[from]!;
+        from = (from + 1) & MASK;
+      }
+    } else {
+      for (let i = at; i < end; i++) {
+        sum[i]! += samples[from]!;
+        from = (from + 1) & MASK;
+      }
+    }
   }
 }
 
