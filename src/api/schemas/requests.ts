@@ -6,6 +6,10 @@ import { agentState, mode } from './views.ts';
 export const requests = z.registry<{ id: string }>();
 
 const number = z.string().min(1).max(64).describe('Extension, queue number or telephone number');
+const digits = z
+  .string()
+  .regex(/^\+?[\d*#]{1,63}$/, 'an extension or a telephone number')
+  .describe('Short for number');
 
 export const nothing = z.strictObject({}).optional();
 
@@ -21,7 +25,10 @@ export const setState = z
   .register(requests, { id: 'SetAgentState' });
 
 export const dial = z
-  .strictObject({ agent: z.string().min(1).max(64).describe('Id of the agent'), to: number })
+  .strictObject({
+    agent: z.string().min(1).max(64).describe('Id of the agent'),
+    to: z.union([number, z.strictObject({ number }).transform((to) => to.number)]),
+  })
   .register(requests, { id: 'Dial' });
 
 export const startSupervision = z
@@ -43,6 +50,7 @@ const destination = z
     z.strictObject({ agent: userId.describe('Id of a user') }),
     z.strictObject({ queue: userId.describe('Id of a queue') }),
     z.strictObject({ number }),
+    digits.transform((text) => ({ number: text })),
   ])
   .describe('One of agent, queue and number')
   .register(requests, { id: 'Destination' });

@@ -94,6 +94,7 @@ describe('the rest of a call', () => {
     await post('takeover');
     await post('transfer', { to: { queue: 'sales' } });
     await post('transfer', { to: { number: '+44123' } });
+    await post('consult', { to: '1002' });
     const assigned = await post('assign', { to: { agent: 'alice' }, override: true });
     await post('assign', { to: { agent: 'alice' } });
     await post('end');
@@ -108,6 +109,7 @@ describe('the rest of a call', () => {
       ['takeover', 'sam', 'c1'],
       ['transfer', 'sam', 'c1', { queue: 'sales' }],
       ['transfer', 'sam', 'c1', { number: '+44123' }],
+      ['consult', 'sam', 'c1', { number: '1002' }],
       ['assign', 'sam', 'c1', { agent: 'alice' }, true],
       ['assign', 'sam', 'c1', { agent: 'alice' }, false],
       ['end', 'sam', 'c1'],
