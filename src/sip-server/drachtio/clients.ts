@@ -1,10 +1,16 @@
 /** The applications that are connected, and who gets the next request of a kind. */
-import type { Socket } from 'node:net';
 import { encodeFrame } from './framing.ts';
 import { replyHead } from './wire.ts';
 
 /** A client that reads this slowly is dead: its calls cannot be served. */
 const MAX_UNSENT = 64 * 1024 * 1024;
+
+/** What is needed of a client's socket. */
+export interface FrameSink {
+  write(octets: Buffer): unknown;
+  readonly writableLength: number;
+  destroy(error?: Error): unknown;
+}
 
 /** What a client owns ends with it. */
 export interface Owned {
@@ -14,11 +20,11 @@ export interface Owned {
 export class ControlClient {
   readonly id: number;
   readonly tags: readonly string[];
-  readonly #socket: Socket;
+  readonly #socket: FrameSink;
   readonly #owned = new Set<Owned>();
   #closed = false;
 
-  constructor(id: number, socket: Socket, tags: readonly string[]) {
+  constructor(id: number, socket: FrameSink, tags: readonly string[]) {
     this.id = id;
     this.#socket = socket;
     this.tags = tags;
