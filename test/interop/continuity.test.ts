@@ -59,11 +59,16 @@ async function everyChange(id: string, rounds: number, pauseMs: number): Promise
   }
 }
 
-function expectUnbroken(ear: ToneEndpoint, from: number, to: number): void {
+/**
+ * Every frame of `speaker` exactly once. Between frames there is nothing else, but for what a mix must fill in where the
+ * machine under the test let the speaker's frames be sent late.
+ */
+function expectUnbroken(ear: ToneEndpoint, speaker: ToneEndpoint, from: number, to: number): void {
   const packets = ear.packetsBetween(from, to);
   expect(continuityFaults(packets), `the stream to the ${ear.name}`).toEqual([]);
   const { lost, doubled, strayed, numbers } = countFrames(ear.audioBetween(from, to));
-  expect({ lost, doubled, strayed }, `frames at the ${ear.name}`).toEqual({ lost: [], doubled: [], strayed: 0 });
+  expect({ lost, doubled }, `frames at the ${ear.name}`).toEqual({ lost: [], doubled: [] });
+  expect(strayed, `strayed samples at the ${ear.name}`).toBeLessThanOrEqual(160 * speaker.lateFrames(from, to));
   expect(numbers.length).toBeGreaterThan((to - from) / 20 - 15);
 }
 
@@ -82,8 +87,8 @@ describe.each(codecs)('R-HEAR-8 with %s at the agent and %s at the customer', (a
     await stopped();
     await sleep(300);
     const to = performance.now();
-    expectUnbroken(conversation.agent.ear, from, to);
-    expectUnbroken(conversation.customer.ear, from, to);
+    expectUnbroken(conversation.agent.ear, conversation.customer.ear, from, to);
+    expectUnbroken(conversation.customer.ear, conversation.agent.ear, from, to);
     expect(conversation.leg.over).toBe(false);
     expect(conversation.customer.call.over).toBe(false);
   });
@@ -98,8 +103,8 @@ test('R-HEAR-8: nor in a hundred changes without pause, and a phone that hangs u
   await stopped();
   await sleep(300);
   const to = performance.now();
-  expectUnbroken(conversation.agent.ear, from, to);
-  expectUnbroken(conversation.customer.ear, from, to);
+  expectUnbroken(conversation.agent.ear, conversation.customer.ear, from, to);
+  expectUnbroken(conversation.customer.ear, conversation.agent.ear, from, to);
 });
 
 test('R-HEAR-8: a supervision that is refused or never answered leaves no trace', async () => {
@@ -111,6 +116,6 @@ test('R-HEAR-8: a supervision that is refused or never answered leaves no trace'
   await floor.supervision(id, 'ended');
   await sleep(200);
   const to = performance.now();
-  expectUnbroken(conversation.agent.ear, from, to);
-  expectUnbroken(conversation.customer.ear, from, to);
+  expectUnbroken(conversation.agent.ear, conversation.customer.ear, from, to);
+  expectUnbroken(conversation.customer.ear, conversation.agent.ear, from, to);
 });

@@ -199,7 +199,7 @@ describe('phones over TCP', () => {
 });
 
 test('403: a request from a host that is neither trunk nor phone', async () => {
-  const trunks = [{ id: 'pstn', hosts: ['127.0.0.9'], numbers: ['+44*'] }];
+  const trunks = [{ id: 'pstn', hosts: ['127.0.0.9'], outbound: 'sip:127.0.0.9', numbers: ['+44*'] }];
   const closed = await Floor.open({ config: { trunks } });
   try {
     const stranger = await closed.customer();

@@ -12,6 +12,8 @@ export interface Ear {
   readonly hz: number;
   /** What arrived between two moments (`performance.now()`), 8 kHz, 16 bit. */
   audioBetween(from: number, to: number): Int16Array;
+  /** How many frames the machine under the test let this party send too late to be a phone's. */
+  lateFrames?(from: number, to: number): number;
 }
 
 /** Listener to the names of those heard; `music` stands for audio that is no party's tone. */
@@ -24,6 +26,9 @@ const SHORT = 320; // 40 ms
 const HOP = 80;
 const LOBE = 3; // bins on either side that hold a tone's energy under a Hann window
 const SILENCE_DB = -120;
+const ATTEMPTS = 5;
+/** How long a frame may be on its way through a jitter buffer into a window. */
+const HELD_BACK_MS = 100;
 
 export interface Hearing {
   /** dB below a full-scale sine, per party: the lowest and the highest over the chunks of the window. */
@@ -116,11 +121,14 @@ export interface MatrixOptions {
   readonly windowMs?: number;
   /** Left out before it, for frames that were under way when the change was confirmed. */
   readonly settleMs?: number;
+  /** Windows taken before the last fault counts, for peers whose own lateness is not known. Default 1. */
+  readonly attempts?: number;
 }
 
 /**
  * Asserts the whole hear matrix among `ears` from audio that arrives after the call of this function. Every ear is
- * checked against every party; a listener that `expected` does not name must hear nobody.
+ * checked against every party; a listener that `expected` does not name must hear nobody. Where the machine held up
+ * the test's own senders, a mix rightly has gaps: such a window says nothing and is taken again, a few times.
  */
 export async function expectMatrix(
   ears: readonly Ear[],
@@ -131,13 +139,20 @@ export async function expectMatrix(
     if (!ears.some((ear) => ear.name === name)) throw new Error(`the matrix names ${name}, which is no ear`);
   }
   await sleep(options.settleMs ?? 100);
-  const from = performance.now();
-  await sleep(options.windowMs ?? 320);
-  const to = performance.now();
-  const faults = ears.flatMap((ear) =>
-    hearingFaults(ear.audioBetween(from, to), ear.name, ears, expected[ear.name] ?? []),
-  );
-  if (faults.length > 0) throw new Error(`the hear matrix is not as expected:\n  ${faults.join('\n  ')}`);
+  for (let attempt = 1; ; attempt += 1) {
+    const from = performance.now();
+    await sleep(options.windowMs ?? 320);
+    const to = performance.now();
+    const faults = ears.flatMap((ear) =>
+      hearingFaults(ear.audioBetween(from, to), ear.name, ears, expected[ear.name] ?? []),
+    );
+    if (faults.length === 0) return;
+    const late = ears.reduce((sum, ear) => sum + (ear.lateFrames?.(from - HELD_BACK_MS, to) ?? 0), 0);
+    if (attempt >= (late === 0 ? (options.attempts ?? 1) : ATTEMPTS)) {
+      const excuse = late === 0 ? '' : ` (${late} frames were sent late by this machine)`;
+      throw new Error(`the hear matrix is not as expected${excuse}:\n  ${faults.join('\n  ')}`);
+    }
+  }
 }
 
 /**

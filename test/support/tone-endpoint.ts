@@ -28,6 +28,8 @@ export interface Key {
 }
 
 const DIGITS = '0123456789*#ABCD';
+/** More than a phone's clock would ever be off; what comes later than this may be too late for a mix. */
+const LATE_MS = 8;
 const EVENT_VOLUME = 10; // -10 dBm0
 
 export class ToneEndpoint implements Ear {
@@ -51,6 +53,8 @@ export class ToneEndpoint implements Ear {
   #marker = true;
   #key: { digit: number; packetsLeft: number; packets: number; timestamp: number } | null = null;
   #closed = false;
+  /** Frames that this machine let us send late: when, and by how many ms. */
+  readonly #late: { readonly at: number; readonly ms: number }[] = [];
 
   private constructor(name: string, hz: number, codec: G711, socket: Socket) {
     this.name = name;
@@ -124,6 +128,10 @@ export class ToneEndpoint implements Ear {
     return joinPcm(this.packetsBetween(from, to).map((packet) => decode(codecOf(packet.payloadType), packet.payload)));
   }
 
+  lateFrames(from: number, to: number): number {
+    return this.#late.filter(({ at }) => at >= from && at <= to).length;
+  }
+
   /** Telephone-events received, packet by packet. */
   keys(): readonly Key[] {
     return this.received
@@ -153,6 +161,8 @@ export class ToneEndpoint implements Ear {
   #tick(): void {
     const now = performance.now();
     while (this.#deadline <= now) {
+      const ms = now - this.#deadline;
+      if (ms > LATE_MS) this.#late.push({ at: now, ms });
       this.#sendFrame();
       this.#deadline += (FRAME * 1000) / SAMPLE_RATE;
     }
