@@ -126,7 +126,7 @@ export const notPaused: Check = ({ own }) =>
 
 export const attached: Check = ({ own }) => {
   if (own === undefined) return new Refusal('conflict', 'You are not supervising this call.');
-  return own.phase.kind === 'ringing' || own.phase.kind === 'joining'
+  return own.phase.kind === 'ringing' || (own.phase.kind === 'joining' && own.phase.from === 'ringing')
     ? new Refusal('conflict', 'Your phone has not been answered yet.')
     : null;
 };
