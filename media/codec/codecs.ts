@@ -2,14 +2,7 @@
  * The codecs that the mixer decodes and encodes, all at 8000 Hz mono. A frame of audio is an Int16Array; payloads are read
  * and written in place.
  */
-import {
-  ALAW_TO_LINEAR,
-  ALAW_TO_ULAW,
-  LINEAR_TO_ALAW,
-  LINEAR_TO_ULAW,
-  ULAW_TO_ALAW,
-  ULAW_TO_LINEAR,
-} from './g711.ts';
+import { ALAW_TO_LINEAR, ALAW_TO_ULAW, LINEAR_TO_ALAW, LINEAR_TO_ULAW, ULAW_TO_ALAW, ULAW_TO_LINEAR } from './g711.ts';
 
 export const CLOCK_RATE = 8000;
 

@@ -10,7 +10,7 @@ export function parseWav(file: Uint8Array): Int16Array {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (file.length < 12 || tag(view, 0) !== 'RIFF' || tag(view, 8) !== 'WAVE') throw new WavError('not a WAV file');
   let rate = 0;
-  for (let at = 12; at + 8 <= file.length; ) {
+  for (let at = 12; at + 8 <= file.length;) {
     const name = tag(view, at);
     const length = Math.min(view.getUint32(at + 4, true), file.length - at - 8);
     if (name === 'fmt ') rate = readFormat(view, at + 8, length);

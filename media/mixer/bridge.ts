@@ -146,7 +146,8 @@ export class MixBridge {
     for (const leg of this.#legs.values()) {
       if (leg.listener.mode === 'mix') leg.listener.mix(now);
       else if (leg.clips.size > 0) this.#playUnheard(leg);
-      if (leg.clips.size > 0) for (const [key, { generator }] of leg.clips) if (generator.ended) this.stopPlaying(leg, key, now);
+      if (leg.clips.size > 0)
+        for (const [key, { generator }] of leg.clips) if (generator.ended) this.stopPlaying(leg, key, now);
     }
   }
 

@@ -82,14 +82,7 @@ export class Link {
   }
 
   /** An audio packet of the source that this link forwards. `copy`: others need the packet as it is. */
-  audio(
-    packet: Uint8Array,
-    header: RtpHeader,
-    codec: AudioCodec,
-    samples: number,
-    copy: boolean,
-    now: number,
-  ): void {
+  audio(packet: Uint8Array, header: RtpHeader, codec: AudioCodec, samples: number, copy: boolean, now: number): void {
     const { timeline } = this.source;
     const fresh = this.#anchor(now);
     this.listener.forward(

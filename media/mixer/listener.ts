@@ -111,9 +111,7 @@ export class Listener {
   tune(sources: readonly Source[], generators: readonly Generator[], now: number): void {
     const codec = this.#codec;
     for (const link of this.#links) if (!sources.includes(link.source)) link.cut();
-    const links = sources.map(
-      (source) => this.#links.find((link) => link.source === source) ?? new Link(source, this),
-    );
+    const links = sources.map((source) => this.#links.find((link) => link.source === source) ?? new Link(source, this));
     const only = links.length === 1 && generators.length === 0 ? links[0]! : null;
     let mode: ListenerMode = 'mix';
     if (codec === null || links.length + generators.length === 0) mode = 'deaf';

@@ -48,9 +48,13 @@ export class ThreadHandle {
     });
     this.#worker.on('error', (error: Error) => (this.#cause = error));
     this.#worker.on('exit', () => {
-      const error = new MediaError('engine_lost', `a media thread has died${this.#cause === undefined ? '' : `: ${this.#cause.message}`}`, {
-        cause: this.#cause,
-      });
+      const error = new MediaError(
+        'engine_lost',
+        `a media thread has died${this.#cause === undefined ? '' : `: ${this.#cause.message}`}`,
+        {
+          cause: this.#cause,
+        },
+      );
       reject(error);
       this.#exited(error);
     });

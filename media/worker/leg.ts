@@ -25,8 +25,11 @@ export interface LegContext {
 }
 
 /** Addresses are numbers here; looking them up would cost more than sending. */
-const lookup = (hostname: string, _options: unknown, callback: (error: null, address: string, family: number) => void) =>
-  callback(null, hostname, 4);
+const lookup = (
+  hostname: string,
+  _options: unknown,
+  callback: (error: null, address: string, family: number) => void,
+) => callback(null, hostname, 4);
 
 export class RtpLeg {
   readonly #options: OpenLeg;

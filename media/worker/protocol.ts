@@ -36,9 +36,7 @@ export type Command =
   | { readonly type: 'stopPlaying'; readonly leg: number; readonly playback: number }
   | { readonly type: 'legStats'; readonly leg: number }
   | { readonly type: 'closeLeg'; readonly leg: number }
-  | { readonly type: 'threadStats' }
-  /** For tests: the thread fails as by a fault of its own. */
-  | { readonly type: 'fail' };
+  | { readonly type: 'threadStats' };
 
 export interface OpenLeg {
   readonly type: 'openLeg';

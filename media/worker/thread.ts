@@ -9,7 +9,16 @@ import type { Generator } from '../mixer/generator.ts';
 import { MixScratch } from '../mixer/listener.ts';
 import { RingPool } from '../mixer/ring.ts';
 import { RtpLeg } from './leg.ts';
-import type { Command, Failure, FromThread, OpenLeg, Playable, Request, ThreadOptions, ThreadStats } from './protocol.ts';
+import type {
+  Command,
+  Failure,
+  FromThread,
+  OpenLeg,
+  Playable,
+  Request,
+  ThreadOptions,
+  ThreadStats,
+} from './protocol.ts';
 import { Ticker } from './ticker.ts';
 
 const LEVELS_MS = 200;
@@ -89,11 +98,8 @@ class MediaThread {
         return undefined;
       case 'threadStats':
         return this.#stats();
-      case 'fail':
-        setImmediate(() => {
-          throw new Error('told to fail');
-        });
-        return undefined;
+      default:
+        throw new Error(`unknown command ${JSON.stringify(command satisfies never)}`);
     }
   }
 

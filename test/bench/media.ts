@@ -26,7 +26,12 @@ const PACKETS_PER_SECOND = 50;
 const TURNS = 6;
 const SETTLE_MS = 300;
 const TURN_MS = 1000;
-const events = { onDtmf: () => undefined, onSilence: () => undefined, onLevels: () => undefined, onLost: () => undefined };
+const events = {
+  onDtmf: () => undefined,
+  onSilence: () => undefined,
+  onLevels: () => undefined,
+  onLost: () => undefined,
+};
 
 async function ask<T>(worker: Worker, message: unknown): Promise<T> {
   const answer = once(worker, 'message');

@@ -9,8 +9,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 
 const { count, perCall } = workerData as { count: number; perCall: 2 | 3 };
 const port = parentPort!;
-const lookup = (hostname: string, _options: unknown, callback: (error: null, address: string, family: number) => void) =>
-  callback(null, hostname, 4);
+const lookup = (
+  hostname: string,
+  _options: unknown,
+  callback: (error: null, address: string, family: number) => void,
+) => callback(null, hostname, 4);
 const sockets = Array.from({ length: count }, () => createSocket({ type: 'udp4', lookup }));
 let packets = 0;
 for (const socket of sockets) {
@@ -28,7 +31,8 @@ function forward(targets: readonly number[]): void {
       packets++;
       if (role === 2) return;
       sockets[other]!.send(packet, 0, packet.length, targets[other]!, '127.0.0.1');
-      if (perCall === 3 && role === 0) sockets[call + 2]!.send(packet, 0, packet.length, targets[call + 2]!, '127.0.0.1');
+      if (perCall === 3 && role === 0)
+        sockets[call + 2]!.send(packet, 0, packet.length, targets[call + 2]!, '127.0.0.1');
     });
   });
 }

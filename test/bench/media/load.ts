@@ -7,8 +7,11 @@ import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 
 const SLOTS = 10;
-const lookup = (hostname: string, _options: unknown, callback: (error: null, address: string, family: number) => void) =>
-  callback(null, hostname, 4);
+const lookup = (
+  hostname: string,
+  _options: unknown,
+  callback: (error: null, address: string, family: number) => void,
+) => callback(null, hostname, 4);
 
 let targets: readonly number[] = [];
 const { count } = workerData as { count: number };

@@ -67,7 +67,9 @@ export class Phone {
     return this.#port;
   }
 
-  sdp(extra: { direction?: string; address?: string; lines?: readonly string[]; codecs?: string; mux?: boolean } = {}): string {
+  sdp(
+    extra: { direction?: string; address?: string; lines?: readonly string[]; codecs?: string; mux?: boolean } = {},
+  ): string {
     const type = PAYLOAD_TYPES[this.codec];
     return [
       'v=0',

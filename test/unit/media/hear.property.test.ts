@@ -123,7 +123,9 @@ function checkHeardOnce(simulation: Simulation, list: readonly Change[]): void {
         const runs = heard(simulation.sent.get(listener)!, index, from, to);
         const certain = came.filter(({ at }) => at < to - SETTLE).length;
         expect(runs.length).toBeGreaterThanOrEqual(certain);
-        expect(runs.map((run) => run.frame)).toEqual(came.slice(0, runs.length).map(({ frame }) => (frame % CYCLE) + 1));
+        expect(runs.map((run) => run.frame)).toEqual(
+          came.slice(0, runs.length).map(({ frame }) => (frame % CYCLE) + 1),
+        );
         runs.forEach((run, i) => {
           expect(run.length).toBeLessThanOrEqual(160);
           if (i < certain) expect(run.length).toBeGreaterThanOrEqual(FEWEST_SAMPLES);
@@ -137,39 +139,51 @@ function checkHeardOnce(simulation: Simulation, list: readonly Change[]): void {
 const TIMEOUT = 60_000;
 
 describe('what each listener hears over random changes of the matrix', () => {
-  it('R-HEAR-8 R-HEAR-1: on a steady network every sample of an allowed source once, in order; of others none', () => {
-    fc.assert(
-      fc.property(changes, phases, (list, phase) => {
-        const simulation = play(list, phase, () => 0);
-        checkNothingElseIsHeard(simulation, list);
-        checkHeardOnce(simulation, list);
-        for (const id of IDS) checkStream(simulation.sent.get(id)!, true);
-      }),
-      { numRuns: 100 },
-    );
-  }, TIMEOUT);
+  it(
+    'R-HEAR-8 R-HEAR-1: on a steady network every sample of an allowed source once, in order; of others none',
+    () => {
+      fc.assert(
+        fc.property(changes, phases, (list, phase) => {
+          const simulation = play(list, phase, () => 0);
+          checkNothingElseIsHeard(simulation, list);
+          checkHeardOnce(simulation, list);
+          for (const id of IDS) checkStream(simulation.sent.get(id)!, true);
+        }),
+        { numRuns: 100 },
+      );
+    },
+    TIMEOUT,
+  );
 
-  it('R-HEAR-8: with jitter still every frame once', () => {
-    fc.assert(
-      fc.property(changes, phases, fc.infiniteStream(fc.integer({ min: 0, max: 35 })), (list, phase, jitter) => {
-        const simulation = play(list, phase, () => jitter.next().value ?? 0);
-        checkNothingElseIsHeard(simulation, list);
-        checkHeardOnce(simulation, list);
-        for (const id of IDS) checkStream(simulation.sent.get(id)!, true);
-      }),
-      { numRuns: 100 },
-    );
-  }, TIMEOUT);
+  it(
+    'R-HEAR-8: with jitter still every frame once',
+    () => {
+      fc.assert(
+        fc.property(changes, phases, fc.infiniteStream(fc.integer({ min: 0, max: 35 })), (list, phase, jitter) => {
+          const simulation = play(list, phase, () => jitter.next().value ?? 0);
+          checkNothingElseIsHeard(simulation, list);
+          checkHeardOnce(simulation, list);
+          for (const id of IDS) checkStream(simulation.sent.get(id)!, true);
+        }),
+        { numRuns: 100 },
+      );
+    },
+    TIMEOUT,
+  );
 
-  it('R-HEAR-8: what is lost on the way is missing and nothing else', () => {
-    fc.assert(
-      fc.property(changes, phases, fc.infiniteStream(fc.integer({ min: 0, max: 19 })), (list, phase, dice) => {
-        const simulation = play(list, phase, () => (dice.next().value === 0 ? null : 0));
-        checkNothingElseIsHeard(simulation, list);
-        checkHeardOnce(simulation, list);
-        for (const id of IDS) checkStream(simulation.sent.get(id)!, false);
-      }),
-      { numRuns: 100 },
-    );
-  }, TIMEOUT);
+  it(
+    'R-HEAR-8: what is lost on the way is missing and nothing else',
+    () => {
+      fc.assert(
+        fc.property(changes, phases, fc.infiniteStream(fc.integer({ min: 0, max: 19 })), (list, phase, dice) => {
+          const simulation = play(list, phase, () => (dice.next().value === 0 ? null : 0));
+          checkNothingElseIsHeard(simulation, list);
+          checkHeardOnce(simulation, list);
+          for (const id of IDS) checkStream(simulation.sent.get(id)!, false);
+        }),
+        { numRuns: 100 },
+      );
+    },
+    TIMEOUT,
+  );
 });

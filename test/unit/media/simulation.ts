@@ -106,7 +106,12 @@ export class Simulation {
   }
 
   /** Schedules frame `frame` of a leg to arrive at `at`. */
-  frame(id: string, at: number, frame: number, stream: Partial<{ ssrc: number; sequence: number; timestamp: number }> = {}): void {
+  frame(
+    id: string,
+    at: number,
+    frame: number,
+    stream: Partial<{ ssrc: number; sequence: number; timestamp: number }> = {},
+  ): void {
     const index = IDS.indexOf(id as (typeof IDS)[number]);
     const payload = Buffer.alloc(FRAME * 2);
     for (let i = 0; i < FRAME; i++) payload.writeInt16BE(((frame % CYCLE) + 1) * BASE ** index, i * 2);
@@ -119,7 +124,14 @@ export class Simulation {
     });
   }
 
-  packet(payloadType: number, marker: boolean, sequence: number, timestamp: number, ssrc: number, payload: Buffer): Buffer {
+  packet(
+    payloadType: number,
+    marker: boolean,
+    sequence: number,
+    timestamp: number,
+    ssrc: number,
+    payload: Buffer,
+  ): Buffer {
     const packet = Buffer.alloc(12 + payload.length);
     writeRtpHeader(packet, marker, payloadType, sequence, timestamp, ssrc);
     payload.copy(packet, 12);
