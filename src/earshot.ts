@@ -24,6 +24,8 @@ export interface EarshotOptions {
   /** Folder for what is kept. */
   readonly data: string;
   readonly log: Log;
+  /** Gives up a start that is under way, as one that waits for a drachtio-server. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Earshot {
@@ -61,12 +63,13 @@ const clock: Clock = {
 };
 
 /** Rejects with a StartError; nothing is left open then. Resolves once phones can register. */
-export async function startEarshot(config: Config, { data, log }: EarshotOptions): Promise<Earshot> {
+export async function startEarshot(config: Config, { data, log, signal }: EarshotOptions): Promise<Earshot> {
   const closers: (() => Promise<void>)[] = [];
   const part = async <T>(what: string, make: () => T | Promise<T>, close?: (made: T) => Promise<void>): Promise<T> => {
     try {
       const made = await make();
       if (close !== undefined) closers.push(() => close(made));
+      signal?.throwIfAborted();
       return made;
     } catch (error) {
       throw new StartError(what, error);
@@ -127,7 +130,7 @@ export async function startEarshot(config: Config, { data, log }: EarshotOptions
       close,
     );
     const { url } = await part(`api.listen ${config.api.listen}`, () => api.listen());
-    await part('sip', () => control.start());
+    await part('sip', () => Promise.race([control.start(), aborted(signal)]));
     state = 'ready';
 
     let closing: Promise<void> | null = null;
@@ -147,6 +150,15 @@ export async function startEarshot(config: Config, { data, log }: EarshotOptions
       },
     };
   }
+}
+
+/** Rejects when the signal is given; never resolves. */
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal?.addEventListener('abort', () => {
+      reject(new Error('given up'));
+    });
+  });
 }
 
 const close = (part: { close(): Promise<void> }): Promise<void> => part.close();

@@ -64,14 +64,19 @@ async function main(): Promise<number> {
   const data = resolve(process.env['EARSHOT_DATA'] ?? 'data');
 
   const ends = endRequests();
-  const started = startEarshot(config, { data, log });
+  const giveUp = new AbortController();
   const early = ends.next();
+  const started = startEarshot(config, { data, log, signal: giveUp.signal });
   const first = await Promise.race([started, early]);
-  const earshot = await started;
   if (typeof first === 'string') {
-    await earshot.close();
+    giveUp.abort();
+    await started.then(
+      (late) => late.close(),
+      () => log('info', `${first}: ended before it was ready`),
+    );
     return 0;
   }
+  const earshot = first;
   console.log(banner({ config, file: args.config, data, earshot }));
 
   const signal = await early;

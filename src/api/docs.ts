@@ -36,7 +36,7 @@ export function docsPage(document: OpenApi): string {
 </head>
 <body>
 <header><h1>Earshot API <small>${escape(String(document.info['version']))}</small></h1>
-<p>${escape(String(document.info['description']))}</p>
+<p>${codes(String(document.info['description']))}</p>
 <p>Base: <code>${escape(String(document.servers[0]?.['url']))}</code>. Sign in with <code>Authorization: Bearer TOKEN</code>,
 or with the cookie of <code>POST /session</code>. For programs: <a href="/api/v1/openapi.json">openapi.json</a>.</p>
 <nav aria-label="Contents"><ul>${contents.join('')}</ul></nav></header>
@@ -61,8 +61,8 @@ function operationHtml(method: string, path: string, operation: Operation): stri
   });
   return (
     `<article><h3><span class="method ${escape(method)}">${escape(method.toUpperCase())}</span> ` +
-    `<code>${escape(path)}</code></h3><p>${escape(operation.summary)}</p>` +
-    (operation.description === undefined ? '' : `<p>${escape(operation.description)}</p>`) +
+    `<code>${escape(path)}</code></h3><p>${codes(operation.summary)}</p>` +
+    (operation.description === undefined ? '' : `<p>${codes(operation.description)}</p>`) +
     (parameters.length === 0 ? '' : `<table><caption>Parameters</caption>${parameters.join('')}</table>`) +
     (body === null ? '' : `<p>Body: ${typeHtml(body)}</p>`) +
     `<table><caption>Answers</caption>${responses.join('')}</table></article>`
@@ -84,7 +84,7 @@ function schemaHtml(schema: Json): string {
   const rows = Object.entries(properties).map(([name, property]) => {
     const description = isJson(property) && typeof property['description'] === 'string' ? property['description'] : '';
     const optional = required.includes(name) ? '' : ' <small>optional</small>';
-    return `<tr><td><code>${escape(name)}</code>${optional}</td><td>${typeHtml(property)}</td><td>${escape(description)}</td></tr>`;
+    return `<tr><td><code>${escape(name)}</code>${optional}</td><td>${typeHtml(property)}</td><td>${codes(description)}</td></tr>`;
   });
   return `${text}<table>${rows.join('')}</table>`;
 }

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { isFree } from '../../support/ports.ts';
+import { freePort, isFree } from '../../support/ports.ts';
 import { Child } from '../../support/process.ts';
 import { until } from '../../support/until.ts';
 import { launch, makeSite, start, type Site } from './server.ts';
@@ -104,6 +104,15 @@ describe('a start that is', () => {
       expect(await isFree(site.apiPort)).toBe(true);
     },
   );
+
+  test('SIGTERM ends a start that waits for a drachtio-server; health says not ready meanwhile', async () => {
+    const drachtio = { host: '127.0.0.1', port: await freePort(), secret: 'x' };
+    site.config = { ...site.config, sip: { server: 'drachtio', drachtio } };
+    const child = launch(site);
+    const ready = await until('an answer', () => fetch(`${site.base}/health/ready`), 20_000);
+    expect(ready.status).toBe(503);
+    expect(await child.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
 
   test('EARSHOT_CONFIG names the file too', async () => {
     writeFileSync(site.file, '{"colour": 1}');
