@@ -22,6 +22,7 @@ export class ControlClient {
   readonly tags: readonly string[];
   readonly #socket: FrameSink;
   readonly #owned = new Set<Owned>();
+  readonly #unsent: Buffer[] = [];
   #closed = false;
 
   constructor(id: number, socket: FrameSink, tags: readonly string[]) {
@@ -34,10 +35,18 @@ export class ControlClient {
     return this.#closed;
   }
 
-  /** Frames reach the client in the order of these calls. */
+  /** Frames reach the client in the order of these calls; what one turn of the loop yields goes in one write. */
   send(head: string, message?: Buffer): void {
     if (this.#closed) return;
-    this.#socket.write(encodeFrame(head, message));
+    this.#unsent.push(encodeFrame(head, message));
+    if (this.#unsent.length === 1) setImmediate(() => this.flush());
+  }
+
+  /** Writes what is still held back. */
+  flush(): void {
+    const frames = this.#unsent.splice(0);
+    if (this.#closed || frames.length === 0) return;
+    this.#socket.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
     if (this.#socket.writableLength > MAX_UNSENT) this.#socket.destroy(new Error('client does not read'));
   }
 

@@ -12,6 +12,7 @@ import type { Header, SipRequest, SipResponse, Uri } from '../message/types.ts';
 import { bareHost, formatHostPort, formatUri, parseUri, uriParam } from '../message/uri.ts';
 import { appHeader, canonicalName } from './app-message.ts';
 import type { AppMessage } from './app-message.ts';
+import { pooledRandom } from '../transaction/random.ts';
 
 /** How we present ourselves to the peer that a message goes to. */
 export interface Self {
@@ -142,7 +143,7 @@ export function composeRequest(app: AppMessage, self: Self, fresh: Fresh): SipRe
   const fields: Header[] = [
     { name: 'Via', value: fresh.via },
     { name: 'Max-Forwards', value: maxForwards(app) },
-    { name: 'From', value: withTag(from, newTag) },
+    { name: 'From', value: withTag(from, () => newTag(pooledRandom)) },
     { name: 'To', value: to },
     { name: 'Call-ID', value: appHeader(app, 'call-id') ?? fresh.callId },
     { name: 'CSeq', value: `${cseq} ${method}` },

@@ -168,6 +168,7 @@ class Connection {
     } catch (error) {
       if (!(error instanceof ProtocolFault)) throw error;
       this.#options.log('warn', `control client ${this.#peer}: ${error.message}`);
+      this.#client?.flush();
       this.#write(tokens[0] ?? '', `NO|${error.message}`);
       this.#end();
     }

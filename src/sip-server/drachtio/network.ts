@@ -9,6 +9,7 @@ import { resolve } from '../transport/resolve.ts';
 import type { ResolveOptions, Target } from '../transport/resolve.ts';
 import type { Flow, ListenPoint, Protocol } from '../transport/types.ts';
 import type { Bindings } from './bindings.ts';
+import { pooledRandom } from '../transaction/random.ts';
 
 /** Why there is no next hop; `text` is what the client is told. */
 export type LocateFault = 'transport' | 'myself' | 'uri' | 'dns';
@@ -109,7 +110,7 @@ export class Network {
   }
 
   /** RFC 3581 rport where it says something: over UDP. */
-  via(flow: Flow, branch: string = newBranch()): string {
+  via(flow: Flow, branch: string = newBranch(pooledRandom)): string {
     const { host, port } = this.advertised(flow);
     const rport = flow.protocol === 'udp' ? ';rport' : '';
     return `SIP/2.0/${flow.protocol.toUpperCase()} ${formatHostPort(host, port)}${rport};branch=${branch}`;

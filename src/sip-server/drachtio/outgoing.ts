@@ -14,6 +14,7 @@ import { expireSubscription } from './incoming.ts';
 import type { Session } from './session.ts';
 import { endSession, setSessionTimer } from './session-ops.ts';
 import { requestSentHead, requestUnsentHead, wireProtocol } from './wire.ts';
+import { pooledRandom } from '../transaction/random.ts';
 
 export interface OutgoingInit {
   readonly context: Context;
@@ -126,7 +127,7 @@ export class Outgoing implements Owned {
   /** No answer, or no way: one is made here. */
   protected failed(status: number, reason?: string): void {
     if (this.#done) return;
-    const options = { toTag: newTag(), ...(reason === undefined ? {} : { reason }) };
+    const options = { toTag: newTag(pooledRandom), ...(reason === undefined ? {} : { reason }) };
     const response = responseTo(this.request, status, options);
     const protocol = this.flow ? wireProtocol(this.flow.protocol) : 'unknown';
     deliverLocal(this.owner, response, this.context.clock.now(), protocol, this.id, this.dialogId);

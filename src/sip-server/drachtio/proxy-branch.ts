@@ -9,6 +9,7 @@ import { Timers } from '../transaction/clock.ts';
 import { TIMEOUT, TIMER_C } from '../transaction/timing.ts';
 import type { Flow } from '../transport/types.ts';
 import type { Context } from './context.ts';
+import { pooledRandom } from '../transaction/random.ts';
 
 export interface BranchOptions {
   readonly provisionalTimeout: number | undefined;
@@ -109,6 +110,6 @@ export class ProxyBranch {
 
   /** A response for the one upstream, made here; with a Via on top that is taken off again on its way. */
   local(request: SipRequest, status: number): SipResponse {
-    return prependHeader(responseTo(request, status, { toTag: newTag() }), 'Via', 'SIP/2.0/UDP localhost');
+    return prependHeader(responseTo(request, status, { toTag: newTag(pooledRandom) }), 'Via', 'SIP/2.0/UDP localhost');
   }
 }

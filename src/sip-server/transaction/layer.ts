@@ -34,7 +34,8 @@ export interface LayerOptions {
   readonly maxServerTransactions?: number;
 }
 
-const MAX_SERVER_TRANSACTIONS = 50_000;
+/** Most are held for 32 s after their answer. */
+const MAX_SERVER_TRANSACTIONS = 100_000;
 
 export class TransactionLayer {
   readonly #options: LayerOptions;

@@ -8,6 +8,7 @@ import { Driver } from './driver.ts';
 import type { DriverOptions } from './driver.ts';
 import { responseEvent } from './machine.ts';
 import type { Effect } from './machine.ts';
+import { pooledRandom } from './random.ts';
 
 /** What the owner of a server transaction is told. All optional: without one the thing is passed over. */
 export interface ServerUser {
@@ -56,7 +57,7 @@ export class ServerTransaction extends Driver {
 
   /** The tag of our side for every response to this request. */
   get toTag(): string {
-    return (this.#toTag ??= newTag());
+    return (this.#toTag ??= newTag(pooledRandom));
   }
 
   set toTag(tag: string) {
