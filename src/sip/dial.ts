@@ -17,7 +17,7 @@ export interface CallTarget {
   readonly uri: string;
   readonly proxy: string | null;
   readonly auth?: { username: string; password: string };
-  /** The target cannot be reached over the connection that it registered by. */
+  /** The target is reached over a connection that it has made to us, and that has gone. */
   readonly onUnreachable?: () => void;
 }
 
@@ -180,12 +180,12 @@ class Branch {
       return;
     }
     const status = finalStatus(error);
+    if (status === null || (status === 503 && this.#final?.source_port === 0)) this.#target.onUnreachable?.();
     if (status === null || status < 300) {
       this.#broken2xx();
       this.#owner.failed({ status: status === null ? 503 : 500, reason: errorText(error) });
       return;
     }
-    if (status === 503 && this.#final?.source_port === 0) this.#target.onUnreachable?.();
     this.#owner.failed({ status, reason: this.#final?.reason ?? errorText(error) });
   }
 

@@ -16,6 +16,7 @@ import { Directory } from './identify.ts';
 import { handleInvite, type InviteOptions } from './invite.ts';
 import { ControlLink } from './link.ts';
 import { loadPhoneProfiles, PhoneProfileError, type PhoneProfile } from './phones.ts';
+import { Qualifier } from './qualify.ts';
 import { RegisterService } from './register.ts';
 import type { Handler, Headers, Log, SrfApp, SrfOptions } from './srf.ts';
 import { errorText } from './srf.ts';
@@ -46,6 +47,7 @@ class SipSignalling implements Signalling {
   readonly #directory: Directory;
   readonly #trunks: Trunks;
   readonly #register: RegisterService;
+  readonly #qualifier: Qualifier;
   readonly #invite: InviteOptions;
   readonly #profiles: ReadonlyMap<string, PhoneProfile>;
   readonly #link: ControlLink;
@@ -75,6 +77,7 @@ class SipSignalling implements Signalling {
     this.#register = new RegisterService(this.#context, gate, (userId, contacts) => {
       guarded(log, 'onContacts', () => this.#events?.onContacts(userId, contacts));
     });
+    this.#qualifier = new Qualifier(this.#context, this.#register);
     this.#invite = {
       context: this.#context,
       directory: this.#directory,
@@ -100,6 +103,7 @@ class SipSignalling implements Signalling {
     this.#events = events;
     await this.#refreshNames();
     await this.#link.start();
+    if (!this.#closed) this.#qualifier.start();
   }
 
   contacts(userId: string): readonly ContactView[] {
@@ -134,6 +138,7 @@ class SipSignalling implements Signalling {
       this.#closed = true;
       this.#cancelNames?.();
       this.#register.close();
+      this.#qualifier.close();
       for (const dial of this.#dials) dial.abort();
       this.#link.close();
       this.#context.loss.lose();
@@ -172,10 +177,10 @@ class SipSignalling implements Signalling {
     if (target.kind === 'user') {
       const user = this.#directory.byId(target.userId);
       if (user === null) throw new LegFailure(404, 'No such user');
-      const targets = this.#register.routes(user.id).map(({ uri, proxy, key }) => ({
+      const targets = this.#register.routes(user.id).map(({ uri, proxy, key, transport }) => ({
         uri,
         proxy,
-        onUnreachable: () => this.#register.unreachable(user.id, key),
+        ...(transport === 'udp' ? {} : { onUnreachable: () => this.#register.unreachable(user.id, key) }),
       }));
       const profile = this.#profiles.get(user.phone.profile);
       return { targets, headers: autoAnswer === true ? { ...profile?.headers } : {} };

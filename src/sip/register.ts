@@ -2,6 +2,7 @@
 import type { ContactView } from '../call/views.ts';
 import type { Gate } from './auth.ts';
 import { reply, type SipContext } from './context.ts';
+import type { ConnectedContact } from './qualify.ts';
 import { bindingRoute, DEFAULT_LIMITS, formatBindings, Registrar, type ContactTransport } from './registrar.ts';
 import type { Headers, SrfRequest, SrfResponse } from './srf.ts';
 import { normaliseAddress, parseNameAddr, splitOutside } from './uri.ts';
@@ -10,6 +11,7 @@ export interface Route {
   readonly uri: string;
   readonly proxy: string | null;
   readonly key: string;
+  readonly transport: ContactTransport;
 }
 
 export class RegisterService {
@@ -31,7 +33,16 @@ export class RegisterService {
 
   routes(userId: string): readonly Route[] {
     const bindings = this.#registrar.bindings(userId, this.#context.clock.now());
-    return bindings.map((binding) => ({ ...bindingRoute(binding), key: binding.key }));
+    return bindings.map((binding) => ({
+      ...bindingRoute(binding),
+      key: binding.key,
+      transport: binding.source.transport,
+    }));
+  }
+
+  connected(): readonly ConnectedContact[] {
+    const connected = this.#registrar.connected(this.#context.clock.now());
+    return connected.map(({ userId, binding: { key, uri } }) => ({ userId, key, uri }));
   }
 
   /** A contact that cannot be reached any more (its connection has gone). */

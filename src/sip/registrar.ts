@@ -108,6 +108,15 @@ export class Registrar {
     return { kind: 'ok', bindings: [...next.values()], changed: differs(current, next) };
   }
 
+  /** Bindings of phones that hold a connection, by user. */
+  connected(now: number): readonly { readonly userId: string; readonly binding: Binding }[] {
+    return [...this.#users.keys()].flatMap((userId) =>
+      this.bindings(userId, now)
+        .filter((binding) => binding.source.transport !== 'udp')
+        .map((binding) => ({ userId, binding })),
+    );
+  }
+
   /** Removes one binding (its connection has gone). True where it was there. */
   remove(userId: string, key: string): boolean {
     return this.#users.get(userId)?.delete(key) ?? false;

@@ -59,6 +59,7 @@ export class Bench {
   readonly signalling: Signalling;
   readonly server: SipServer;
   readonly sipPort: number;
+  readonly wsPort: number;
   readonly calls: IncomingCall[] = [];
   readonly contacts: { readonly userId: string; readonly contacts: readonly ContactView[] }[] = [];
   readonly lines: string[] = [];
@@ -68,12 +69,12 @@ export class Bench {
   private constructor(server: SipServer, wire: BreakableWire, options: BenchOptions) {
     this.server = server;
     this.#wire = wire;
-    this.sipPort = Number(
-      server.listen
-        .find((point) => point.startsWith('udp'))
-        ?.split(':')
-        .at(-1),
-    );
+    const portOf = (scheme: string): number => {
+      const point = server.listen.find((each) => each.startsWith(`${scheme}:`));
+      return Number(point?.split(':').at(-1));
+    };
+    this.sipPort = portOf('udp');
+    this.wsPort = portOf('ws');
     const config = configSchema.parse({
       sip: { domain: 'earshot.test', ...options.sip },
       teams: [{ id: 'sales', name: 'Sales' }],
@@ -94,7 +95,7 @@ export class Bench {
 
   static async start(options: BenchOptions = {}): Promise<Bench> {
     const server = await startSipServer({
-      listen: ['udp://127.0.0.1:0', 'tcp://127.0.0.1:0'],
+      listen: ['udp://127.0.0.1:0', 'tcp://127.0.0.1:0', 'ws://127.0.0.1:0'],
       control: { host: '127.0.0.1', port: 0 },
       secret: 'test secret',
     });

@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { LegFailure } from '../../../src/control/ports.ts';
+import { until } from '../../support/until.ts';
+import { Bench, ManualClock, OUR_SDP } from './harness.ts';
+import { authorization, parseWire, SDP, type WireMessage } from './wire-phone.ts';
+
+const HOST = 'df7jal23ls0d.invalid'; // as RFC 7118 has it: a browser has no address
+let bench: Bench | null = null;
+const sockets: WebSocket[] = [];
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.terminate();
+  await bench?.close();
+  bench = null;
+});
+
+/** A phone in a browser, by hand. */
+class WebPhone {
+  readonly log: WireMessage[] = [];
+  readonly #socket: WebSocket;
+  readonly #callId = randomUUID();
+  #cseq = 0;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    sockets.push(socket);
+    socket.on('message', (data: Buffer) => {
+      const message = parseWire(data.toString(), 0);
+      this.log.push(message);
+      if (message.method === 'OPTIONS' && message.status === 0) this.respond(message, '200 OK');
+    });
+  }
+
+  static async open(port: number): Promise<WebPhone> {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}`, 'sip');
+    await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+    return new WebPhone(socket);
+  }
+
+  async register(): Promise<WireMessage> {
+    const challenge = await this.#register([]);
+    return this.#register([authorization(challenge, 'REGISTER', 'sip:earshot.test', '1001', 'pw-alice')]);
+  }
+
+  respond(request: WireMessage, status: string, body = ''): void {
+    this.#send([
+      `SIP/2.0 ${status}`,
+      ...request.headers('Via').map((via) => `Via: ${via}`),
+      `From: ${request.header('From')}`,
+      `To: ${request.header('To')};tag=web`,
+      `Call-ID: ${request.header('Call-ID')}`,
+      `CSeq: ${request.header('CSeq')}`,
+      `Contact: <sip:1001@${HOST};transport=ws>`,
+      ...(body === '' ? [] : ['Content-Type: application/sdp']),
+      `Content-Length: ${body.length}`,
+      '',
+      body,
+    ]);
+  }
+
+  async message(what: string, fits: (message: WireMessage) => boolean): Promise<WireMessage> {
+    return until(what, () => this.log.find(fits));
+  }
+
+  close(): Promise<unknown> {
+    const closed = new Promise((resolve) => this.#socket.once('close', resolve));
+    this.#socket.close();
+    return closed;
+  }
+
+  async #register(headers: readonly string[]): Promise<WireMessage> {
+    const cseq = ++this.#cseq;
+    this.#send([
+      'REGISTER sip:earshot.test SIP/2.0',
+      `Via: SIP/2.0/WS ${HOST};branch=z9hG4bK${randomUUID()}`,
+      'Max-Forwards: 70',
+      'From: <sip:1001@earshot.test>;tag=a',
+      'To: <sip:1001@earshot.test>',
+      `Call-ID: ${this.#callId}`,
+      `CSeq: ${cseq} REGISTER`,
+      `Contact: <sip:1001@${HOST};transport=ws>;expires=600`,
+      ...headers,
+      'Content-Length: 0',
+      '',
+      '',
+    ]);
+    return this.message('answer to REGISTER', (m) => m.header('CSeq') === `${cseq} REGISTER` && m.status >= 200);
+  }
+
+  #send(lines: readonly string[]): void {
+    this.#socket.send(lines.join('\r\n'));
+  }
+}
+
+async function start(): Promise<{ on: Bench; clock: ManualClock; phone: WebPhone }> {
+  const clock = new ManualClock();
+  const on = (bench = await Bench.start({ clock }));
+  const phone = await WebPhone.open(on.wsPort);
+  expect((await phone.register()).status).toBe(200);
+  expect(on.signalling.contacts('alice')).toMatchObject([{ transport: 'ws' }]);
+  return { on, clock, phone };
+}
+
+function dial(on: Bench): ReturnType<Bench['signalling']['dial']> {
+  const dialled = on.signalling.dial({
+    target: { kind: 'user', userId: 'alice' },
+    from: { number: '1', name: '' },
+    localSdp: OUR_SDP,
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+  });
+  dialled.catch(() => undefined);
+  return dialled;
+}
+
+it('a phone on a WebSocket is called over the connection that it has made', async () => {
+  const { on, phone } = await start();
+  const dialled = dial(on);
+  const invite = await phone.message('INVITE', (m) => m.method === 'INVITE' && m.status === 0);
+  phone.respond(invite, '200 OK', SDP);
+  const dialog = await dialled;
+  await phone.message('ACK', (m) => m.method === 'ACK');
+  void dialog.hangup();
+  phone.respond(await phone.message('BYE', (m) => m.method === 'BYE'), '200 OK');
+});
+
+it('one that is still there stays registered; one that has gone is forgotten within half a minute', async () => {
+  const { on, clock, phone } = await start();
+  clock.advance(30_000);
+  await phone.message('OPTIONS', (m) => m.method === 'OPTIONS');
+  expect(on.signalling.contacts('alice')).toHaveLength(1);
+  await phone.close();
+  await until('the server to notice', () => on.server.counts().connections === 0);
+  clock.advance(30_000);
+  await until('no contact', () => on.signalling.contacts('alice').length === 0);
+  expect(on.contacts.at(-1)).toEqual({ userId: 'alice', contacts: [] });
+});
+
+it('one that has gone cannot be called, and is forgotten then', async () => {
+  const { on, phone } = await start();
+  await phone.close();
+  await until('the server to notice', () => on.server.counts().connections === 0);
+  await expect(dial(on)).rejects.toBeInstanceOf(LegFailure);
+  expect(on.signalling.contacts('alice')).toEqual([]);
+});
