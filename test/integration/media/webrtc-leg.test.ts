@@ -3,7 +3,8 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebrtcLeg, type WebrtcLegOptions } from '../../../media/mediasoup/webrtc/leg.ts';
 import { WebrtcWorkers } from '../../../media/mediasoup/webrtc/workers.ts';
-import { BrowserPeer, launchChromium, openPage } from '../../support/browser/chromium.ts';
+import { launchChromium, openPage } from '../../support/browser/chromium.ts';
+import { BrowserPeer } from '../../support/browser/party.ts';
 import { analyse } from '../../support/hear.ts';
 import { ToneEndpoint } from '../../support/tone-endpoint.ts';
 import { TONES } from '../../support/tones.ts';
@@ -73,26 +74,16 @@ function connect(end: ToneEndpoint, made: WebrtcLeg): void {
 async function heardBothWays(peer: BrowserPeer, end: ToneEndpoint): Promise<void> {
   await until('the browser to be connected', async () => (await peer.state()) === 'connected');
   await until('the browser to be heard', () => end.received.length > 50);
-  await peer.heard();
   const from = performance.now();
-  const heard: Int16Array[] = [];
-  let samples = 0;
-  await until('the browser to hear', async () => {
-    const block = await peer.heard();
-    heard.push(block);
-    samples += block.length;
-    return samples > 12_000;
-  });
-  const inThread = analyse(end.audioBetween(from, performance.now()), PARTIES);
-  const inBrowser = analyse(joined(heard), PARTIES);
+  const before = peer.samples;
+  await until('the browser to hear', () => peer.samples - before > 12_000);
+  const to = performance.now();
+  const inThread = analyse(end.audioBetween(from, to), PARTIES);
+  const inBrowser = analyse(peer.audioBetween(from, to), PARTIES);
   expect(inThread.levels.get('browser')?.highest).toBeGreaterThan(-30);
   expect(inThread.levels.get('thread')?.highest).toBeLessThan(-45);
   expect(inBrowser.levels.get('thread')?.highest).toBeGreaterThan(-30);
   expect(inBrowser.levels.get('browser')?.highest).toBeLessThan(-45);
-}
-
-function joined(blocks: readonly Int16Array[]): Int16Array {
-  return Int16Array.from(blocks.flatMap((block) => [...block]));
 }
 
 describe('a WebRTC leg', () => {

@@ -1,8 +1,12 @@
-/** Headless Chromium as a WebRTC peer: a party with a tone of its own, and a record of what it is sent. */
-import { existsSync } from 'node:fs';
+/** Headless Chromium for tests, and the pages that parties live in. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { linkCommonJs } from '../../../src/web/server/link.ts';
 
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const ORIGIN = 'http://localhost'; // trusted by the browser, as it asks of a page that handles audio
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const FLAGS = [
   '--no-sandbox',
@@ -11,6 +15,8 @@ const FLAGS = [
   '--use-fake-ui-for-media-stream',
   '--use-fake-device-for-media-stream',
   '--disable-gpu',
+  // The pages come from this process and not from an address, which would count as the public Internet.
+  '--disable-features=LocalNetworkAccessChecks',
 ];
 
 /** The browser to test with: EARSHOT_TEST_CHROMIUM, or Debian's. */
@@ -25,75 +31,48 @@ export function launchChromium(flags: readonly string[] = []): Promise<Browser> 
   return chromium.launch({ executablePath: chromiumPath(), args: [...FLAGS, ...flags] });
 }
 
-/** A page for parties. Its origin is one that the browser trusts, as it asks of a page that handles audio. */
-export async function openPage(browser: Browser): Promise<Page> {
-  const page = await browser.newPage();
-  await page.route('http://localhost/**', (route) =>
-    route.fulfill({ contentType: 'text/html', body: '<!doctype html>' }),
-  );
-  await page.goto('http://localhost/');
-  await page.addScriptTag({ path: fileURLToPath(new URL('page.js', import.meta.url)) });
-  return page;
+/** What a page tells of its parties. */
+export interface PageEvents {
+  onAudio(party: number, endedAt: number, audio: Buffer): void;
+  onEvent(party: number, event: string, detail: string | undefined): void;
 }
 
-type Method = 'offer' | 'accept' | 'answer' | 'direction' | 'press' | 'state' | 'recorded';
+const listeners = new WeakMap<Page, Set<PageEvents>>();
 
-/** A party in a page. */
-export class BrowserPeer {
-  readonly name: string;
-  readonly hz: number;
-  readonly #page: Page;
-  readonly #index: number;
+/** Told of everything that happens in the page from now on. */
+export function follow(page: Page, events: PageEvents): void {
+  listeners.get(page)!.add(events);
+}
 
-  private constructor(name: string, hz: number, page: Page, index: number) {
-    this.name = name;
-    this.hz = hz;
-    this.#page = page;
-    this.#index = index;
+const own = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** What the page asks for, from the disk: nothing comes from a network. */
+function fileFor(path: string): { contentType: string; body: string } | null {
+  if (path === '/') return { contentType: 'text/html', body: '<!doctype html><title>phones</title>' };
+  if (path === '/phones.js') return { contentType: 'text/javascript', body: readFileSync(own('phones.js'), 'utf8') };
+  if (path === '/jssip.js') {
+    return { contentType: 'text/javascript', body: linkCommonJs('jssip', join(ROOT, 'package.json')) };
   }
+  const file = join(ROOT, path);
+  if (!path.startsWith('/node_modules/sip.js/lib/') || !existsSync(file)) return null;
+  return { contentType: 'text/javascript', body: readFileSync(file, 'utf8') };
+}
 
-  /** Opens a party in a page of `openPage`. */
-  static async open(page: Page, name: string, hz: number): Promise<BrowserPeer> {
-    return new BrowserPeer(name, hz, page, await page.evaluate<number>(`peers.open(${hz})`));
-  }
-
-  #call<T>(method: Method, ...args: unknown[]): Promise<T> {
-    const list = [this.#index, method, ...args].map((arg) => JSON.stringify(arg) ?? 'undefined').join(', ');
-    return this.#page.evaluate<T>(`peers.call(${list})`);
-  }
-
-  offer(codecs?: readonly string[], iceRestart = false): Promise<string> {
-    return this.#call('offer', codecs, iceRestart);
-  }
-
-  accept(answer: string): Promise<void> {
-    return this.#call('accept', answer);
-  }
-
-  answer(offer: string): Promise<string> {
-    return this.#call('answer', offer);
-  }
-
-  direction(value: 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive'): Promise<void> {
-    return this.#call('direction', value);
-  }
-
-  press(digit: string): Promise<void> {
-    return this.#call('press', digit);
-  }
-
-  /** RTCPeerConnection.connectionState */
-  state(): Promise<string> {
-    return this.#call('state');
-  }
-
-  /** What it was sent since the last time: 8 kHz, 16 bit. */
-  async heard(): Promise<Int16Array> {
-    const bytes = Buffer.from(await this.#call<string>('recorded'), 'base64');
-    return new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-  }
-
-  close(): Promise<void> {
-    return this.#page.evaluate<undefined>(`peers.close(${this.#index})`);
-  }
+/** A page for parties. */
+export async function openPage(browser: Browser): Promise<Page> {
+  const page = await browser.newPage();
+  const all = new Set<PageEvents>();
+  listeners.set(page, all);
+  await page.exposeFunction('heard', (party: number, endedAt: number, audio: string) => {
+    for (const each of all) each.onAudio(party, endedAt, Buffer.from(audio, 'base64'));
+  });
+  await page.exposeFunction('happened', (party: number, event: string, detail?: string) => {
+    for (const each of all) each.onEvent(party, event, detail);
+  });
+  await page.route(`${ORIGIN}/**`, (route) =>
+    route.fulfill(fileFor(new URL(route.request().url()).pathname) ?? { status: 404, body: '' }),
+  );
+  await page.goto(`${ORIGIN}/`);
+  await page.addScriptTag({ path: own('page.js') });
+  return page;
 }

@@ -1,8 +1,8 @@
 /**
- * The page's side of a test with a browser: a WebRTC peer whose microphone is a pure tone and which records what it is
- * sent, at 8 kHz. Runs in Chromium as it is.
+ * The page's side of a test with a browser: voices (a pure tone as microphone, a record at 8 kHz of what is heard) and, on
+ * top of them, bare WebRTC peers. Runs in Chromium as it is; phones.js adds SIP.
  */
-/* global window, document, RTCPeerConnection, AudioContext, AudioWorkletNode, Blob, URL, btoa */
+/* global window, document, performance, RTCPeerConnection, MediaStream, AudioContext, AudioWorkletNode, Blob, URL, btoa */
 
 const RECORDER = `registerProcessor('recorder', class extends AudioWorkletProcessor {
   process([input]) {
@@ -11,11 +11,22 @@ const RECORDER = `registerProcessor('recorder', class extends AudioWorkletProces
   }
 });`;
 
-class Peer {
-  constructor(hz) {
+const BATCH = 800; // samples, 100 ms
+
+function base64(samples) {
+  let text = '';
+  for (const byte of new Uint8Array(Int16Array.from(samples, (sample) => Math.round(sample * 32767)).buffer)) {
+    text += String.fromCharCode(byte);
+  }
+  return btoa(text);
+}
+
+class Voice {
+  /** `onAudio(endedAt, base64)`: a tenth of a second of what is heard, 16 bit; `endedAt` in ms since 1970. */
+  constructor(hz, onAudio) {
     this.audio = new AudioContext({ sampleRate: 8000 });
-    this.connection = new RTCPeerConnection({ iceServers: [] });
-    this.blocks = [];
+    this.onAudio = onAudio;
+    this.batch = [];
     const tone = this.audio.createOscillator();
     const volume = this.audio.createGain();
     volume.gain.value = 6000 / 32768;
@@ -23,23 +34,47 @@ class Peer {
     const microphone = this.audio.createMediaStreamDestination();
     tone.connect(volume).connect(microphone);
     tone.start();
+    this.stream = microphone.stream;
     this.track = microphone.stream.getAudioTracks()[0];
-    this.connection.addEventListener('track', ({ track }) => void this.record(track));
+  }
+
+  /** Listens to what a connection receives. */
+  listenTo(connection) {
+    connection.addEventListener('track', ({ track }) => void this.record(track));
+    for (const { track } of connection.getReceivers()) if (track) void this.record(track);
   }
 
   async record(track) {
     if (this.listened === track) return; // Told again after a hold.
     this.listened = track;
-    const stream = new window.MediaStream([track]);
+    const stream = new MediaStream([track]);
     const pump = document.createElement('audio'); // Without one Chromium does not pull the remote audio.
     pump.muted = true;
     pump.srcObject = stream;
     void pump.play();
     await this.audio.audioWorklet.addModule(URL.createObjectURL(new Blob([RECORDER], { type: 'text/javascript' })));
-    const recorder = new AudioWorkletNode(this.audio, 'recorder');
-    recorder.port.onmessage = ({ data }) => this.blocks.push(data);
-    this.audio.createMediaStreamSource(stream).connect(recorder).connect(this.audio.destination);
+    this.recorder?.disconnect();
+    this.recorder = new AudioWorkletNode(this.audio, 'recorder');
+    this.recorder.port.onmessage = ({ data }) => {
+      this.batch.push(...data);
+      if (this.batch.length < BATCH) return;
+      this.onAudio(performance.timeOrigin + performance.now(), base64(this.batch.splice(0)));
+    };
+    this.audio.createMediaStreamSource(stream).connect(this.recorder).connect(this.audio.destination);
     await this.audio.resume();
+  }
+
+  close() {
+    return this.audio.close();
+  }
+}
+
+/** A WebRTC peer without signalling. */
+class Peer {
+  constructor(hz, onAudio) {
+    this.voice = new Voice(hz, onAudio);
+    this.connection = new RTCPeerConnection({ iceServers: [] });
+    this.voice.listenTo(this.connection);
   }
 
   async gathered() {
@@ -50,7 +85,7 @@ class Peer {
   /** With ICE gathered; codecs: the MIME types to offer, all by default. */
   async offer(codecs, iceRestart = false) {
     if (this.connection.getSenders().length === 0) {
-      this.connection.addTransceiver(this.track, { direction: 'sendrecv' });
+      this.connection.addTransceiver(this.voice.track, { direction: 'sendrecv' });
     }
     if (codecs) {
       const known = window.RTCRtpSender.getCapabilities('audio').codecs;
@@ -67,7 +102,7 @@ class Peer {
   async answer(sdp) {
     await this.connection.setRemoteDescription({ type: 'offer', sdp });
     if (this.connection.getSenders().every((sender) => sender.track === null)) {
-      this.connection.addTrack(this.track);
+      this.connection.addTrack(this.voice.track);
     }
     await this.connection.setLocalDescription(await this.connection.createAnswer());
     return this.gathered();
@@ -85,23 +120,29 @@ class Peer {
     return this.connection.connectionState;
   }
 
-  /** What was recorded since the last time, as base64 of 16-bit samples. */
-  recorded() {
-    const samples = Int16Array.from(
-      this.blocks.splice(0).flatMap((block) => [...block].map((sample) => Math.round(sample * 32767))),
-    );
-    let text = '';
-    for (const byte of new Uint8Array(samples.buffer)) text += String.fromCharCode(byte);
-    return btoa(text);
+  close() {
+    this.connection.close();
+    return this.voice.close();
   }
 }
 
 const opened = [];
-window.peers = {
-  open: (hz) => opened.push(new Peer(hz)) - 1,
+/** Parties by number: what tests call. `window.heard` and `window.happened` are theirs. */
+window.parties = {
+  Voice,
+  add: (make) =>
+    opened.push(
+      make(
+        (
+          (index) => (at, audio) =>
+            void window.heard(index, at, audio)
+        )(opened.length),
+        (
+          (index) => (event, detail) =>
+            void window.happened(index, event, detail)
+        )(opened.length),
+      ),
+    ) - 1,
+  openPeer: (hz) => window.parties.add((onAudio) => new Peer(hz, onAudio)),
   call: (index, method, ...args) => opened[index][method](...args),
-  close: (index) => {
-    opened[index].connection.close();
-    return opened[index].audio.close();
-  },
 };

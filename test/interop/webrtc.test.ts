@@ -1,0 +1,170 @@
+/** WebRTC softphones over WebSocket (RFC 7118): JsSIP and SIP.js, as published, in Chromium, mixed with desk phones. */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { launchChromium, openPage } from '../support/browser/chromium.ts';
+import { BrowserPhone, type BrowserPhoneOptions } from '../support/browser/party.ts';
+import { CUSTOMER_NUMBER, Floor, QUEUE } from '../support/floor.ts';
+import { expectMatrix, type Ear, type Expected } from '../support/hear.ts';
+import { DOMAIN, TRUNK_PREFIX, type PersonId } from '../support/server.ts';
+import { SippPhone, type SippCaller } from '../support/sipp/phone.ts';
+import { TONES } from '../support/tones.ts';
+import { until } from '../support/until.ts';
+
+/** A browser's own buffers hold audio back, and a busy machine tears it: a window counts once it is clean. */
+const WINDOW = { settleMs: 900, windowMs: 700, attempts: 12 };
+const PARTS = { alice: 'agent', sam: 'supervisor', bob: 'second' } as const;
+
+let floor: Floor;
+let chromium: Browser;
+let page: Page;
+beforeAll(async () => {
+  [floor, chromium] = await Promise.all([Floor.open(), launchChromium()]);
+});
+beforeEach(async () => {
+  page = await openPage(chromium);
+});
+afterEach(async () => {
+  await floor.clear();
+  await page.close();
+});
+afterAll(async () => {
+  await chromium?.close();
+  await floor?.close();
+});
+
+async function browserPhone(
+  id: keyof typeof PARTS & PersonId,
+  more: Partial<BrowserPhoneOptions> = {},
+): Promise<BrowserPhone> {
+  const name = PARTS[id];
+  const phone = await BrowserPhone.register(page, {
+    kind: 'jssip',
+    name,
+    hz: TONES[name],
+    server: `ws://127.0.0.1:${floor.earshot.wsPort}`,
+    domain: DOMAIN,
+    person: floor.earshot.person(id),
+    ...more,
+  });
+  return floor.keep(phone);
+}
+
+/** A customer in conversation with alice, who is in the browser. */
+async function answered(agent: BrowserPhone): Promise<{ customer: SippCaller; callId: string }> {
+  const customer = await floor.customer();
+  await agent.happened('incoming');
+  await agent.answer();
+  await agent.happened('confirmed');
+  await customer.call.step('answered');
+  const call = await floor.liveCall((view) => view.state === 'active' && view.agent?.id === 'alice');
+  return { customer, callId: call.id };
+}
+
+const TALK: Expected = { customer: ['agent'], agent: ['customer'] };
+
+/** Every mode by the API, the matrix asserted in each. */
+async function everyMode(ears: readonly Ear[], callId: string, rung: () => Promise<unknown>): Promise<string> {
+  const sam = floor.api('sam');
+  const heard = ['customer', 'agent'];
+  const { id } = await sam.supervise(callId, { mode: 'listen' });
+  await rung();
+  await floor.supervision(id, 'active');
+  await expectMatrix(ears, { ...TALK, supervisor: heard }, WINDOW);
+  await sam.change(id, { mode: 'whisper' });
+  await expectMatrix(ears, { customer: ['agent'], agent: ['customer', 'supervisor'], supervisor: heard }, WINDOW);
+  await sam.change(id, { mode: 'barge' });
+  await expectMatrix(
+    ears,
+    { customer: ['agent', 'supervisor'], agent: ['customer', 'supervisor'], supervisor: heard },
+    WINDOW,
+  );
+  await sam.change(id, { paused: true });
+  await expectMatrix(ears, TALK, WINDOW);
+  return id;
+}
+
+describe('an agent in the browser, the supervisor at a desk phone', () => {
+  test.each(['jssip', 'sipjs'] as const)(
+    'R-HEAR-2 to R-HEAR-5: %s is called, the whole matrix in every mode',
+    async (kind) => {
+      const agent = await browserPhone('alice', { kind });
+      const { customer, callId } = await answered(agent);
+      const phone = await floor.phone('sam', { answersByItself: true });
+      const id = await everyMode([customer.ear, agent, phone.ear], callId, () => phone.nextCall());
+      await floor.api('sam').stop(id);
+      await expectMatrix([customer.ear, agent, phone.ear], TALK, WINDOW);
+      await agent.hangup();
+      await customer.call.step('hungup');
+    },
+  );
+
+  test('holds and resumes', async () => {
+    const agent = await browserPhone('alice');
+    const { customer, callId } = await answered(agent);
+    await agent.hold();
+    await floor.liveCall((view) => view.id === callId && view.held);
+    await expectMatrix([customer.ear, agent], { customer: ['music'] }, WINDOW);
+    await agent.unhold();
+    await floor.liveCall((view) => view.id === callId && !view.held);
+    await expectMatrix([customer.ear, agent], TALK, WINDOW);
+  });
+
+  test('dials out by the trunk and is hung up on', async () => {
+    const agent = await browserPhone('alice');
+    const trunk = floor.keep(
+      await SippPhone.listen({
+        name: 'customer',
+        hz: TONES.customer,
+        sipPort: floor.earshot.sipPort,
+        port: floor.earshot.trunkPort,
+      }),
+    );
+    await agent.dial(`sip:${TRUNK_PREFIX}2079460000@${DOMAIN}`);
+    const leg = await trunk.nextCall();
+    await leg.answer();
+    await agent.happened('confirmed');
+    await expectMatrix([trunk.ear, agent], { customer: ['agent'], agent: ['customer'] }, WINDOW);
+    await leg.bye();
+    await agent.happened('ended');
+  });
+
+  test('sees who calls, and that the customer has given up', async () => {
+    const agent = await browserPhone('alice');
+    const customer = await floor.customer({ to: QUEUE });
+    expect((await agent.happened('incoming')).detail).toBe(CUSTOMER_NUMBER);
+    await customer.call.cancel();
+    await agent.happened('failed');
+  });
+});
+
+describe('a supervisor in the browser', () => {
+  test('R-HEAR-2 to R-HEAR-5: the agent at a desk phone, the whole matrix in every mode; leaves', async () => {
+    const { customer, agent, callId } = await floor.conversation();
+    const supervisor = await browserPhone('sam', { answersByItself: true });
+    const id = await everyMode([customer.ear, agent.ear, supervisor], callId, () => supervisor.happened('confirmed'));
+    await supervisor.hangup();
+    expect(await floor.supervision(id, 'ended')).toMatchObject({ endReason: 'supervisor_left' });
+  });
+
+  test('R-HEAR-2 to R-HEAR-5: the agent in another', async () => {
+    const agent = await browserPhone('alice');
+    const { customer, callId } = await answered(agent);
+    const supervisor = await browserPhone('sam', { answersByItself: true });
+    await everyMode([customer.ear, agent, supervisor], callId, () => supervisor.happened('confirmed'));
+  });
+
+  test.each(['INFO', 'RFC2833'] as const)(
+    'R-START-9: switches with the keys of the phone, by %s',
+    async (transport) => {
+      const { callId } = await floor.conversation();
+      const supervisor = await browserPhone('sam', { answersByItself: true });
+      const { id } = await floor.api('sam').supervise(callId, { mode: 'listen' });
+      await supervisor.happened('confirmed');
+      await floor.supervision(id, 'active');
+      await supervisor.press('2', transport);
+      await until('whisper', async () => (await floor.api('root').supervision(id)).mode === 'whisper');
+      await supervisor.press('#', transport);
+      expect(await floor.supervision(id, 'ended')).toMatchObject({ endReason: expect.any(String) as string });
+    },
+  );
+});
