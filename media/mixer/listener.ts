@@ -37,6 +37,8 @@ class Slot {
 const MIN_PAUSE = 60 * SAMPLES_PER_MS;
 /** So many frames the mix waits for the source that was forwarded before, so that there is no hole in it. */
 const MAX_WAIT_FRAMES = 4;
+/** After so many frames without audio the sources have paused, and silence is sent. */
+const MAX_IDLE_FRAMES = 4;
 
 /** Working memory of one thread's mixer. */
 export class MixScratch {
@@ -71,6 +73,7 @@ export class Listener {
   #continued: Link | null = null;
   #started = false;
   #waited = 0;
+  #idle = 0; // frames in which nothing was ready
   #contiguous = false;
   #slot = 0;
   readonly #slots: readonly Slot[];
@@ -172,14 +175,17 @@ export class Listener {
   /** One step of the mix. */
   mix(now: number): void {
     if (this.mode !== 'mix') return;
-    if (!this.#started && !this.#mayStart(now)) {
+    const ready = this.#ready(now);
+    this.#idle = ready ? 0 : this.#idle + 1;
+    // Audio that is late is sent late, as if it were forwarded; what has paused is followed by silence.
+    if (this.#started ? !ready && this.#idle < MAX_IDLE_FRAMES : !ready || !this.#mayStart(now)) {
       for (const link of this.#links) link.reader.wait();
       return;
     }
+    const resumed = this.#started ? this.#idle === MAX_IDLE_FRAMES : !this.#contiguous;
+    if (resumed) this.nextTimestamp = this.resumeTimestamp(now);
     const { sum } = this.#options.scratch;
     if (!this.#sum(now)) sum.fill(0);
-    const resumed = !this.#started && !this.#contiguous;
-    if (resumed) this.nextTimestamp = this.resumeTimestamp(now);
     this.#started = true;
     this.#continued = null;
     this.#sendFrame(sum, FRAME, resumed, now);
@@ -187,7 +193,8 @@ export class Listener {
 
   /** A frame of silence, so that paths through NAT stay open while nothing may be heard (RFC 6263). */
   keepAlive(now: number): void {
-    if (this.mode !== 'deaf' || this.#codec === null) return;
+    const silent = this.mode === 'deaf' || (this.mode === 'mix' && !this.#started && !this.#contiguous);
+    if (!silent || this.#codec === null) return;
     this.nextTimestamp = this.resumeTimestamp(now);
     this.#sendFrame(this.#options.scratch.sum.fill(0), FRAME, true, now);
   }
@@ -221,6 +228,7 @@ export class Listener {
     if (this.mode !== 'mix') {
       this.#started = false;
       this.#waited = 0;
+      this.#idle = 0;
       this.#continued = former !== null && links.includes(former) ? former : null;
       this.#contiguous = this.#continued !== null;
     }
@@ -231,9 +239,15 @@ export class Listener {
     }
   }
 
+  /** Whether there is anything to be heard in this frame. */
+  #ready(now: number): boolean {
+    if (this.#generators.length > 0) return true;
+    for (const link of this.#links) if (link.due(now)) return true;
+    return false;
+  }
+
   /** The first frame of a mix is due when the source that was forwarded so far has its next frame ready. */
   #mayStart(now: number): boolean {
-    if (this.#generators.length === 0 && !this.#links.some((link) => link.due(now))) return false;
     const link = this.#continued;
     if (link === null || !this.#links.includes(link)) return true;
     if (link.due(now)) return true;

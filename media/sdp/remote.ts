@@ -65,7 +65,7 @@ export function parseRemote(text: string): RemoteAudio {
   const direction = line.direction ?? session.direction ?? 'sendrecv';
   const rtcpPort = line.rtcp !== undefined && isPort(line.rtcp.port) ? line.rtcp.port : line.port + 1;
   return {
-    lines: media.map(({ type, protocol, payloads }) => ({ type, protocol, payloads: String(payloads ?? '') })),
+    lines: media.map(({ type, protocol, payloads }) => ({ type, protocol, payloads: textOf(payloads) })),
     index: media.indexOf(line),
     address: held ? null : address,
     port: line.port,
@@ -99,7 +99,7 @@ function parse(text: string): SessionDescription {
 function formatsOf(line: MediaDescription): Pick<RemoteAudio, 'formats' | 'eventPayloadType'> {
   const formats: Format[] = [];
   let eventPayloadType = -1;
-  for (const word of String(line.payloads ?? '').split(' ')) {
+  for (const word of textOf(line.payloads).split(' ')) {
     const payloadType = /^\d{1,3}$/.test(word) ? Number(word) : -1;
     if (payloadType < 0 || payloadType > 127) continue;
     const mapped = line.rtp.find(({ payload }) => payload === payloadType);
@@ -114,6 +114,11 @@ function formatsOf(line: MediaDescription): Pick<RemoteAudio, 'formats' | 'event
     else if (name === 'TELEPHONE-EVENT' && eventPayloadType < 0) eventPayloadType = payloadType;
   }
   return { formats, eventPayloadType };
+}
+
+/** The parser makes a number of what looks like one, whatever its types say. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
 
 function withoutReceiving(direction: Direction): Direction {

@@ -56,7 +56,7 @@ class MediaThread {
 
   async request({ request, command }: Request): Promise<void> {
     try {
-      const value = command.type === 'openLeg' ? await this.#openLeg(command) : this.#carryOut(command);
+      const value: unknown = command.type === 'openLeg' ? await this.#openLeg(command) : this.#carryOut(command);
       this.#post({ type: 'reply', request, value });
     } catch (error) {
       if (!(error instanceof CommandFailure)) throw error;
@@ -148,7 +148,7 @@ class MediaThread {
     this.#setTicking(bridge, false);
   }
 
-  async #openLeg(command: OpenLeg): Promise<undefined> {
+  async #openLeg(command: OpenLeg): Promise<void> {
     const leg = new RtpLeg(command, {
       address: this.#options.address,
       bridge: this.#bridge(command.bridge),
@@ -165,7 +165,6 @@ class MediaThread {
       throw new CommandFailure('port_busy');
     }
     if (leg.mixLeg === null) throw new CommandFailure('gone');
-    return undefined;
   }
 
   #closeLeg(number: number): void {

@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Bridge, Endpoint, EngineMatrix } from '../../media/engine.ts';
 import { createMediasoupEngine } from '../../media/mediasoup/index.ts';
-import { Phone } from '../integration/media/phone.ts';
+import { NUMBERS_CYCLE, Phone } from '../integration/media/phone.ts';
 
 /** One printed figure. `wanted`: the most that is acceptable, where there is such a number. */
 export interface Row {
@@ -131,7 +131,7 @@ interface Call {
   readonly agent: Phone;
   readonly customer: Phone;
   readonly supervisor: Phone;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** One call with three phones in this thread, all of them sending. */
@@ -151,7 +151,7 @@ async function call(): Promise<Call> {
     agent,
     customer,
     supervisor,
-    async close() {
+    close: async () => {
       for (const phone of [agent, customer, supervisor]) phone.close();
       await media.close();
     },
@@ -168,7 +168,7 @@ async function mouthToEar(): Promise<number[]> {
     const { bridge, customer, agent, supervisor, close } = await call();
     agent.hush();
     const sentAt = new Map<number, number>();
-    customer.onSent = (frame) => sentAt.set(frame % 100, performance.now());
+    customer.onSent = (frame) => sentAt.set(frame % NUMBERS_CYCLE, performance.now());
     supervisor.onPacket = (packet) => {
       const frame = supervisor.frameOf(packet);
       const at = sentAt.get(frame);
@@ -219,7 +219,7 @@ async function lostFrames(changes: number): Promise<number> {
   const frames = agent.frames();
   const { received } = agent;
   let wrong = 0;
-  for (let i = 1; i < frames.length; i++) if (frames[i] !== (frames[i - 1]! + 1) % 100) wrong++;
+  for (let i = 1; i < frames.length; i++) if (frames[i] !== (frames[i - 1]! + 1) % NUMBERS_CYCLE) wrong++;
   for (let i = 1; i < received.length; i++) {
     if (((received[i]!.sequence - received[i - 1]!.sequence) & 0xffff) !== 1) wrong++;
     if ((received[i]!.timestamp - received[i - 1]!.timestamp) >>> 0 !== 160) wrong++;

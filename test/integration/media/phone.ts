@@ -31,7 +31,9 @@ export const EVENT_TYPE = 101;
 
 export class Phone {
   readonly received: Received[] = [];
+  /** Compound packets: those that came to the RTP port, and those that came to the next one. */
   readonly rtcp: Buffer[] = [];
+  readonly rtcpBeside: Buffer[] = [];
   readonly codec: 'PCMU' | 'PCMA';
   readonly address: string;
   /** Frames sent so far. */
@@ -41,6 +43,7 @@ export class Phone {
   onSent: ((frame: number) => void) | null = null;
   readonly #hz: number;
   readonly #socket: Socket = createSocket('udp4');
+  readonly #beside: Socket = createSocket('udp4');
   #port = 0;
   #target = { address: '127.0.0.1', port: 0 };
   #sequence = Math.floor(Math.random() * 65536);
@@ -59,6 +62,9 @@ export class Phone {
     phone.#socket.bind(0, phone.address);
     await once(phone.#socket, 'listening');
     phone.#port = phone.#socket.address().port;
+    phone.#beside.bind(0, phone.address);
+    await once(phone.#beside, 'listening');
+    phone.#beside.on('message', (packet) => phone.rtcpBeside.push(packet));
     phone.#socket.on('message', (packet) => phone.#receive(packet));
     return phone;
   }
@@ -82,6 +88,7 @@ export class Phone {
       `a=rtpmap:${EVENT_TYPE} telephone-event/8000`,
       `a=fmtp:${EVENT_TYPE} 0-15`,
       `a=${extra.direction ?? 'sendrecv'}`,
+      `a=rtcp:${this.#beside.address().port}`,
       ...(extra.mux === true ? ['a=rtcp-mux'] : []),
       ...(extra.lines ?? []),
       '',
@@ -167,7 +174,7 @@ export class Phone {
     return pcm;
   }
 
-  /** Frame numbers (modulo 100) of a counting peer that were heard since `since`, one per frame of 160 samples. */
+  /** Frame numbers (modulo NUMBERS_CYCLE) of a counting peer that were heard since `since`, one per frame of 160 samples. */
   frames(since = 0): number[] {
     const pcm = this.audio(since);
     const numbers: number[] = [];
@@ -185,6 +192,7 @@ export class Phone {
   close(): void {
     this.hush();
     this.#socket.close();
+    this.#beside.close();
   }
 
   #receive(packet: Buffer): void {
@@ -206,20 +214,25 @@ export class Phone {
   }
 }
 
-/** Values that are exact in both laws and far enough apart: the codes 0x80 to 0xe3 of PCMU. */
-const NUMBERS = Array.from({ length: 100 }, (_, i) => {
+/** Frame numbers are counted modulo this. */
+export const NUMBERS_CYCLE = 50;
+
+/** Every other code of PCMU, from the loudest: far enough apart to survive PCMA. */
+const NUMBERS = Array.from({ length: NUMBERS_CYCLE }, (_, i) => {
   const ring = new Int16Array(1);
-  CODECS.PCMU.decode(Uint8Array.of(0x80 + i), 0, 1, ring, 0, 0);
+  CODECS.PCMU.decode(Uint8Array.of(0x80 + 2 * i), 0, 1, ring, 0, 0);
   return ring[0]!;
 });
 
 function numberToSample(frame: number): number {
-  return NUMBERS[frame % 100]!;
+  return NUMBERS[frame % NUMBERS_CYCLE]!;
 }
 
 /** -1: no frame of a counting peer (silence). */
 function sampleToNumber(sample: number): number {
-  return NUMBERS.indexOf(sample);
+  const distances = NUMBERS.map((number) => Math.abs(number - sample));
+  const nearest = distances.indexOf(Math.min(...distances));
+  return sample < NUMBERS.at(-1)! / 2 ? -1 : nearest;
 }
 
 /** Power of one frequency against all power, 0 to 1 (Goertzel). */

@@ -160,7 +160,7 @@ describe('what each listener hears over random changes of the matrix', () => {
     () => {
       fc.assert(
         fc.property(changes, phases, fc.infiniteStream(fc.integer({ min: 0, max: 35 })), (list, phase, jitter) => {
-          const simulation = play(list, phase, () => jitter.next().value ?? 0);
+          const simulation = play(list, phase, () => jitter.next().value as number);
           checkNothingElseIsHeard(simulation, list);
           checkHeardOnce(simulation, list);
           for (const id of IDS) checkStream(simulation.sent.get(id)!, true);
