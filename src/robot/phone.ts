@@ -52,7 +52,6 @@ export class RobotPhone {
   #refresh: NodeJS.Timeout | null = null;
   #registered: { callId: string; cseq: number } | null = null;
   #closed = false;
-  #onCall: (call: RobotCall) => void = () => undefined;
 
   private constructor(options: RobotPhoneOptions, sip: SipServer, srf: SrfApp) {
     this.name = options.name;
@@ -95,10 +94,6 @@ export class RobotPhone {
   /** Who is in what it received in the last 100 ms. */
   heard(): readonly string[] {
     return this.call === null ? [] : this.#ear.heard(performance.now());
-  }
-
-  onCall(listener: (call: RobotCall) => void): void {
-    this.#onCall = listener;
   }
 
   /** Registers, and keeps registered. Rejects with the status where that is refused. */
@@ -212,7 +207,6 @@ export class RobotPhone {
       call.finish('cancelled');
     });
     const { answers = 'asked' } = this.#options;
-    this.#onCall(call);
     if (answers === 'always' || (answers === 'asked' && asksToAnswer((name) => request.get(name)))) {
       await this.#pickUp(ringing);
       return;

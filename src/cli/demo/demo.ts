@@ -1,12 +1,18 @@
 /**
  * `npm run demo`: a whole supervised call between three robot phones. What is printed of who hears whom is measured from the
  * audio that each phone receives. Exit status 0 only if that was as it should be in every step.
+ *
+ *   npm run demo -- --record FOLDER     keeps what each phone heard, as WAV files to listen to
  */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { RobotCall } from '../../robot/call.ts';
 import { RobotPhone } from '../../robot/phone.ts';
 import { PILOTS } from '../../robot/pilot.ts';
-import { readWav } from '../../robot/wav.ts';
+import { readWav, writeWav } from '../../robot/wav.ts';
 import { SupervisorApi } from './api.ts';
 import { DOMAIN, openStage, PASSWORDS, type Stage } from './stage.ts';
 import { describe, judge, NAMES, same, STEPS, type Hearing, type Name, type Step } from './steps.ts';
@@ -62,7 +68,7 @@ async function watch(robots: Robots, step: Step, since: number): Promise<boolean
   return ok;
 }
 
-async function play(stage: Stage, robots: Robots): Promise<boolean> {
+async function play(stage: Stage, robots: Robots, record: string | null): Promise<boolean> {
   const api = new SupervisorApi(stage.api);
   const results: boolean[] = [];
   const take = async (step: Step, act: () => Promise<unknown>): Promise<void> => {
@@ -89,6 +95,11 @@ async function play(stage: Stage, robots: Robots): Promise<boolean> {
   await take(STEPS.listen, async () => {
     id = await startSupervision();
   });
+  const heard: Record<Name, RobotCall | null> = {
+    customer: call,
+    agent: robots.agent.call,
+    supervisor: robots.supervisor.call,
+  };
   await take(STEPS.whisper, () => api.change(id, { mode: 'whisper' }));
   await take(STEPS.barge, () => api.change(id, { mode: 'barge' }));
   await take(STEPS.pause, () => api.change(id, { paused: true }));
@@ -96,9 +107,17 @@ async function play(stage: Stage, robots: Robots): Promise<boolean> {
   await take(STEPS.stop, () => api.stop(id));
   const released = robots.supervisor.call === null;
   if (!released) say(paint(31, "the supervisor's phone was not released"));
-  const lost = [call, robots.agent.call].map((each) => each?.packets.lost ?? 0).reduce((sum, n) => sum + n, 0);
+  const lost = (heard.customer?.packets.lost ?? 0) + (heard.agent?.packets.lost ?? 0);
   say(`the whole time the customer and the agent lost ${lost} audio packets of each other`);
+  if (record !== null) keep(record, heard);
   return released && results.length === Object.keys(STEPS).length && results.every(Boolean);
+}
+
+/** Writes what each phone heard. */
+function keep(folder: string, heard: Readonly<Record<Name, RobotCall | null>>): void {
+  mkdirSync(folder, { recursive: true });
+  for (const name of NAMES) writeWav(join(folder, `${name}-heard.wav`), heard[name]?.recording() ?? new Int16Array(0));
+  say(`what each phone heard is in ${folder}`);
 }
 
 async function eventually<T>(what: string, probe: () => Promise<T | null>): Promise<T> {
@@ -134,7 +153,20 @@ async function openRobots(stage: Stage, opened: RobotPhone[]): Promise<Robots> {
   };
 }
 
+function commandLine(): { record: string | null } | null {
+  try {
+    const { values } = parseArgs({ options: { record: { type: 'string' } } });
+    return { record: values.record ?? null };
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    console.error('Usage: npm run demo [-- --record FOLDER]');
+    return null;
+  }
+}
+
 async function main(): Promise<number> {
+  const options = commandLine();
+  if (options === null) return 2;
   console.log(
     'Earshot demo: a customer calls, an agent answers, a supervisor listens in. Every line below is measured',
   );
@@ -154,7 +186,7 @@ async function main(): Promise<number> {
   try {
     stage = await openStage();
     say(`server     Earshot is up; its API is at ${stage.api}`);
-    const ok = await play(stage, await openRobots(stage, robots));
+    const ok = await play(stage, await openRobots(stage, robots), options.record);
     console.log(
       ok ? paint(32, '\nEverything heard was as it should be.') : paint(31, '\nNot everything was as it should be.'),
     );

@@ -70,6 +70,8 @@ describe('the control connection', () => {
     await dialog.hangup();
 
     await until('a new connection', () => on.lines.filter((line) => line.includes('connected to')).length === 2);
+    // Nobody is left hanging: the phone is told, by the server or by us once we are back.
+    caller.respond(await caller.request('BYE', sent.callId), '200 OK');
     expect(on.signalling.contacts('alice')).toHaveLength(1);
     await wholeCall(on);
   });
@@ -119,32 +121,53 @@ describe('the control connection', () => {
   });
 });
 
+function nonsense(numRuns: number): readonly string[] {
+  const samples = fc.sample(
+    fc.oneof(
+      fc.string({ maxLength: 60 }),
+      fc.constantFrom('<', '"', '<sip:', '<sip:1001@', '*', ',,,', 'sip:%', '<sip:a@b>;;;=', '"\\', ';tag=', '<tel:>'),
+    ),
+    { numRuns, seed: 7 },
+  );
+  return samples.map((text) => text.replace(/[\r\n]/g, ' '));
+}
+
 describe('whatever a phone sends', () => {
+  it('does no harm to its call either: nonsense in the dialog, then a transfer', async () => {
+    const on = await start();
+    const phone = await on.phone('+441632960000');
+    const sent = invite(phone);
+    const answered = (await on.nextCall()).answer(OUR_SDP);
+    const wire = phone.establish(await phone.response('INVITE', sent.callId));
+    const probe = new DialogProbe(await answered);
+    for (const text of nonsense(25)) {
+      for (const method of ['INFO', 'REFER', 'UPDATE', 'MESSAGE', 'NOTIFY', 'OPTIONS']) {
+        const headers = [`Refer-To: ${text}`, `Content-Type: ${text}`, `Event: ${text}`, `Contact: ${text}`];
+        phone.send(method, {
+          callId: wire.callId,
+          from: wire.local,
+          to: wire.remote,
+          uri: wire.target,
+          cseq: ++wire.cseq,
+          noContact: true,
+          headers,
+          body: text,
+        });
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    const transferred = await phone.within(wire, 'REFER', { headers: ['Refer-To: <sip:1002@x>', 'Refer-Sub: false'] });
+    expect(transferred.status).toBe(202);
+    expect(probe.byes).toEqual([]);
+    expect((await phone.within(wire, 'BYE')).status).toBe(200);
+    await until('onBye', () => probe.byes.length > 0);
+    expect(on.lines.filter((line) => line.startsWith('error'))).toEqual([]);
+  }, 30_000);
+
   it('does no harm: nonsense in every header, then a whole call', async () => {
     const on = await start();
     const phone = await on.phone('+441632960000');
-    const nonsense = fc.sample(
-      fc.oneof(
-        fc.string({ maxLength: 60 }),
-        fc.constantFrom(
-          '<',
-          '"',
-          '<sip:',
-          '<sip:1001@',
-          '*',
-          ',,,',
-          'sip:%',
-          '<sip:a@b>;;;=',
-          '"\\',
-          ';tag=',
-          '<tel:>',
-        ),
-      ),
-      { numRuns: 60, seed: 7 },
-    );
-    const clean = (text: string): string => text.replace(/[\r\n]/g, ' ');
-    for (const raw of nonsense) {
-      const text = clean(raw);
+    for (const text of nonsense(60)) {
       for (const method of ['INVITE', 'REGISTER', 'OPTIONS', 'REFER']) {
         phone.send(method, { from: text, body: SDP });
         phone.send(method, { to: text });
