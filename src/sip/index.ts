@@ -33,7 +33,7 @@ export interface SignallingOptions {
   readonly clock: Clock;
 }
 
-/** Throws PhoneProfileError where a profile cannot be read or a user names one that does not exist. */
+/** Throws where a profile cannot be read, a user names one that does not exist, or a trunk's network is none. */
 export function createSignalling(options: SignallingOptions): Signalling {
   return new SipSignalling(options);
 }
@@ -101,8 +101,7 @@ class SipSignalling implements Signalling {
 
   async start(events: SignallingEvents): Promise<void> {
     this.#events = events;
-    await this.#refreshNames();
-    await this.#link.start();
+    await Promise.all([this.#refreshNames(), this.#link.start()]);
     if (!this.#closed) this.#qualifier.start();
   }
 
@@ -229,7 +228,7 @@ function checkedProfiles(config: Config): ReadonlyMap<string, PhoneProfile> {
   config.users.forEach(({ phone }, index) => {
     if (profiles.has(phone.profile)) return;
     const names = [...profiles.keys()].join(', ');
-    throw new PhoneProfileError(`users.${index}.phone.profile: no profile ${phone.profile}; expected one of ${names}`);
+    throw new PhoneProfileError(`users[${index}].phone.profile: no profile ${phone.profile}; expected one of ${names}`);
   });
   return profiles;
 }

@@ -25,18 +25,23 @@ export class Trunks {
   readonly #entries: readonly TrunkEntry[];
   readonly #resolve: Resolver;
 
+  /** Throws an Error that names the place in the configuration where a network is none. */
   constructor(trunks: readonly TrunkConfig[], resolve: Resolver = resolveByDns) {
     this.#resolve = resolve;
-    this.#entries = trunks.map((trunk) => {
+    this.#entries = trunks.map((trunk, index) => {
       const fixed = new BlockList();
       const names: string[] = [];
-      for (const host of trunk.hosts) {
+      trunk.hosts.forEach((host, at) => {
         const [address = '', prefix] = host.split('/');
         const bare = normaliseAddress(address);
-        if (isIP(bare) === 0) names.push(host);
+        const version = isIP(bare);
+        if (prefix !== undefined && (version === 0 || Number(prefix) > (version === 4 ? 32 : 128))) {
+          throw new Error(`trunks[${index}].hosts[${at}]: ${host} is no network; expected one like 192.0.2.0/24`);
+        }
+        if (version === 0) names.push(host);
         else if (prefix === undefined) fixed.addAddress(bare, family(bare));
         else fixed.addSubnet(bare, Number(prefix), family(bare));
-      }
+      });
       return { id: trunk.id, fixed, names, resolved: new Set<string>() };
     });
   }

@@ -69,6 +69,11 @@ describe('whose request it is', () => {
     expect(faults).toEqual(['gateway.example']);
   });
 
+  it.each(['192.0.2.0/33', '2001:db8::/129', 'gateway.example/24'])('says where a network is none: %s', (host) => {
+    const { trunks: faulty } = configSchema.parse({ trunks: [{ id: 'x', hosts: ['192.0.2.1', host] }] });
+    expect(() => new Trunks(faulty)).toThrow(`trunks[0].hosts[1]: ${host} is no network`);
+  });
+
   it('believes the asserted identity of a trunk, but not one that is an extension', () => {
     const from = '"Ann" <sip:+441@x>;tag=1';
     expect(callerFromTrunk(from, undefined, directory)).toEqual({ number: '+441', name: 'Ann' });

@@ -51,7 +51,7 @@ describe('phone profiles', () => {
     const clock = { now: () => 0, after: () => () => undefined };
     const srfOptions = { host: '127.0.0.1', port: 1, secret: 'x' };
     expect(() => createSignalling({ config, srfOptions, log: () => undefined, clock })).toThrow(
-      /users\.0\.phone\.profile: no profile nokia; expected one of aastra/,
+      /users\[0\]\.phone\.profile: no profile nokia; expected one of aastra/,
     );
   });
 });
