@@ -133,6 +133,12 @@ export class SippCall {
     await until('the answer to INFO', () => this.#count('informed') > before);
   }
 
+  /** REFER to `target` (user@host, with headers as the URI has them); resolves when it is accepted with 202. */
+  async refer(target: string): Promise<void> {
+    this.#order('refer', { target });
+    await this.step('referred');
+  }
+
   async #reinvite(direction: string): Promise<void> {
     const before = this.#count('reinvited');
     this.#order('reinvite', { direction });

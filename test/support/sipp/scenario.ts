@@ -223,7 +223,13 @@ function talk(media: Media, headers: Headers): string[] {
     label('talk'),
     recv('request="BYE" optional="true" next="hungUp"', 'hungup'),
     recv('request="ACK" optional="true" next="talk"'),
-    orders({ bye: 'bye', reinvite: 'reinvite', info: 'info' }, ['direction', 'digit'], 'talk'),
+    recv('request="NOTIFY" optional="true" next="notified"', 'notified'),
+    // sipp keeps what an order matched: one that comes later in a call stands before those that come earlier.
+    orders(
+      { bye: 'bye', refer: 'refer', info: 'info', reinvite: 'reinvite' },
+      ['direction', 'digit', 'target'],
+      'talk',
+    ),
 
     label('reinvite'),
     inDialog('INVITE', headers, `${headers.contact}\nContent-Type: application/sdp`, sdp(media, '[$direction]')),
@@ -234,6 +240,13 @@ function talk(media: Media, headers: Headers): string[] {
     label('info'),
     inDialog('INFO', headers, 'Content-Type: application/dtmf-relay', 'Signal=[$digit]\nDuration=160\n'),
     recv('response="200" next="talk"', 'informed'),
+
+    label('refer'),
+    inDialog('REFER', headers, `${headers.contact}\nRefer-To: <sip:[$target]>`),
+    recv('response="202" next="talk"', 'referred'),
+
+    label('notified'),
+    response('200 OK', { toLast: true, next: 'next="talk"' }),
 
     label('bye'),
     inDialog('BYE', headers, ''),
