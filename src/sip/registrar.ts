@@ -5,7 +5,7 @@
  * Invariant: a REGISTER is applied whole or not at all, and an older one of the same Call-ID never undoes a newer one.
  */
 import type { ContactView } from '../call/views.ts';
-import { parseNameAddr, splitOutside, uriKey } from './uri.ts';
+import { normaliseAddress, parseNameAddr, parseUri, splitOutside, uriKey } from './uri.ts';
 
 export type ContactTransport = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
 
@@ -229,10 +229,11 @@ export function bindingRoute(binding: Binding): { readonly uri: string; readonly
   const path = binding.path[0];
   const hop = path === undefined ? null : (parseNameAddr(path)?.uriText ?? null);
   if (hop !== null) return { uri: binding.uri, proxy: hop };
-  // Over a connection the server finds the phone by the binding of its 200; over UDP the phone is where its REGISTER
-  // came from, whatever it believes its address to be (NAT, RFC 3581).
+  // Over a connection the server finds the phone by the binding of its 200; over UDP a phone that is wrong about its address
+  // is where its REGISTER came from (NAT, RFC 3581). One that is right about it may listen at another port than it sends from.
   if (binding.source.transport !== 'udp') return { uri: binding.uri, proxy: null };
   const { address, port } = binding.source;
+  if (normaliseAddress(parseUri(binding.uri)?.host ?? '') === address) return { uri: binding.uri, proxy: null };
   const host = address.includes(':') ? `[${address}]` : address;
   return { uri: binding.uri, proxy: `sip:${host}:${port};transport=udp` };
 }

@@ -136,6 +136,9 @@ describe('bindingRoute', () => {
       proxy: 'sip:192.0.2.7:40000;transport=udp',
     });
   });
+  it('calls a phone that knows its address where its Contact says, which may be another port', () => {
+    expect(bound('<sip:1001@192.0.2.7:5080>')).toEqual({ uri: 'sip:1001@192.0.2.7:5080', proxy: null });
+  });
   it('leaves a connection to the server that holds it', () => {
     const ws = { ...source, transport: 'ws' as const };
     expect(bound('<sip:x@y.invalid;transport=ws>', { source: ws }).proxy).toBeNull();
