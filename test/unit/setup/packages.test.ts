@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const setup = (file: string): Promise<unknown> => import(new URL(`../../../src/setup/${file}`, import.meta.url).href);
 
 const { packagesFit } = (await setup('npm.mjs')) as {
-  packagesFit: (this: void, root: string, options: { dev: boolean }) => boolean;
+  packagesFit: (root: string, options: { dev: boolean }) => boolean;
 };
 const { SHIMS, SHIM_OPTIONS, PATCHES } = (await setup('worker/shims.mjs')) as {
   SHIMS: Record<string, Record<string, string>>;
