@@ -96,7 +96,9 @@ function setupOf(session: Session, media: Media): Setup {
 }
 
 function codecsOf(media: Media): Pick<Peer, 'codecs' | 'events'> {
-  const listed = text(media.payloads ?? '').split(' ').map(Number);
+  const listed = text(media.payloads ?? '')
+    .split(' ')
+    .map(Number);
   const codecs: PeerCodec[] = [];
   const events = new Map<number, number>();
   for (const payloadType of listed) {

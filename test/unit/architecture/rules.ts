@@ -31,7 +31,7 @@ export const RULES: readonly Rule[] = [
   { own: 'src/api/', may: ['src/control/', 'src/call/', 'type:src/config/'], node: true, npm: true },
   { own: 'src/config/', may: [], node: true, npm: true },
   { own: 'src/store/', may: ['type:src/call/', 'type:src/control/'], node: true, npm: true },
-  { own: 'src/web/public/', may: [], node: false, npm: true },
+  { own: 'src/web/public/', may: ['type:src/call/', 'type:src/control/'], node: false, npm: true },
   { own: 'src/web/', may: [], node: true, npm: true },
   { own: 'src/setup/', may: [], node: true, npm: false },
   { own: 'media/', may: [], node: true, npm: true },
