@@ -93,7 +93,8 @@ function keyOf(uri: Uri): string | undefined {
 /** A UDP contact that says truly where it came from needs no binding. */
 function worthBinding(uri: Uri, flow: Flow): boolean {
   if (flow.connection !== undefined) return true;
-  return uri.kind === 'sip' && (bareHost(uri.host) !== flow.remote.host || (uri.port ?? 5060) !== flow.remote.port);
+  // One that knows its address is at its Contact: it may listen at another port than it sends from.
+  return uri.kind === 'sip' && bareHost(uri.host) !== flow.remote.host;
 }
 
 function contactsOf(message: SipMessage): readonly NameAddr[] | undefined {

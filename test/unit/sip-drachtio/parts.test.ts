@@ -189,6 +189,7 @@ describe('registered contacts', () => {
     const bindings = new Bindings(() => 0);
     const udp: Flow = { protocol: 'udp', local: TCP.local, remote: { host: '203.0.113.9', port: 5062 } };
     bindings.granted(register('<sip:a@203.0.113.9:5062>'), udp, ok('<sip:a@203.0.113.9:5062>'));
+    bindings.granted(register('<sip:a@203.0.113.9:5080>'), udp, ok('<sip:a@203.0.113.9:5080>')); // listens elsewhere
     expect(bindings.size).toBe(0);
     bindings.granted(register('<sip:a@10.1.1.1>', 'Path: <sip:p;lr>\r\n'), udp, ok('<sip:a@10.1.1.1>'));
     expect(bindings.size).toBe(0);
