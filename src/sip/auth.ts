@@ -5,14 +5,19 @@ import { DigestAuthenticator } from './digest.ts';
 import type { Directory } from './identify.ts';
 import type { SrfRequest, SrfResponse } from './srf.ts';
 import { FailureThrottle } from './throttle.ts';
+import { parseNameAddr } from './uri.ts';
 
-const FAILURES = { limit: 30, window: 60_000 };
+/** Per source and claimed identity: behind one proxy or NAT the phone that fails does not shut the others out. */
+const PER_IDENTITY = { limit: 30, window: 60_000 };
+/** Per source, whoever is claimed. */
+const PER_SOURCE = { limit: 300, window: 60_000 };
 
 export class Gate {
   readonly #context: SipContext;
   readonly #directory: Directory;
   readonly #digest: DigestAuthenticator;
-  readonly #throttle = new FailureThrottle(FAILURES);
+  readonly #identities = new FailureThrottle(PER_IDENTITY);
+  readonly #sources = new FailureThrottle(PER_SOURCE);
 
   constructor(context: SipContext, directory: Directory) {
     this.#context = context;
@@ -33,7 +38,7 @@ export class Gate {
     const { clock, log } = this.#context;
     const now = clock.now();
     const source = request.source_address;
-    const wait = this.#throttle.blockedFor(source, now);
+    const wait = Math.max(this.#sources.blockedFor(source, now), this.#identities.blockedFor(identityOf(request), now));
     if (wait > 0) {
       reply(log, response, 503, null, { headers: { 'Retry-After': String(wait) } });
       return null;
@@ -54,7 +59,9 @@ export class Gate {
   /** A proof that is wrong, or right but of somebody else. */
   failed(request: SrfRequest, response: SrfResponse): void {
     const { clock, log } = this.#context;
-    this.#throttle.failed(request.source_address, clock.now());
+    const now = clock.now();
+    this.#sources.failed(request.source_address, now);
+    this.#identities.failed(identityOf(request), now);
     log('warn', `authentication of a ${request.method} from ${request.source_address} failed`);
     reply(log, response, 403);
   }
@@ -65,4 +72,9 @@ export class Gate {
     const value = this.#digest.challenges(now, stale).join(`\r\n${name}: `);
     reply(this.#context.log, response, kind === 'registrar' ? 401 : 407, null, { headers: { [name]: value } });
   }
+}
+
+function identityOf(request: SrfRequest): string {
+  const claimed = parseNameAddr(request.get('From') ?? '')?.uri?.user ?? '';
+  return `${request.source_address} ${claimed.slice(0, 64)}`;
 }

@@ -1,5 +1,5 @@
 /**
- * Failed authentications per source address: after `limit` failures within `window`, further attempts from there are not
+ * Failed authentications per source: after `limit` failures within `window`, further attempts from there are not
  * even looked at until the window has passed. A success clears nothing: whoever has one account may not guess at others.
  * `now` is passed in.
  */

@@ -95,7 +95,7 @@ describe('registrar', () => {
   });
 });
 
-describe('a source that fails too often', () => {
+describe('whoever fails too often', () => {
   it('is answered 503 with Retry-After until the time has passed', async () => {
     const clock = new ManualClock();
     const bench = await Bench.start({ clock });
@@ -104,6 +104,15 @@ describe('a source that fails too often', () => {
       for (let i = 0; i < 30; i++) expect((await phone.prove('REGISTER', 'wrong')).status).toBe(403);
       const blocked = await phone.ask('REGISTER');
       expect([blocked.status, blocked.header('Retry-After')]).toEqual([503, '60']);
+      await bench.registered('1002'); // another phone behind the same address
+      const challenge = await phone.ask('REGISTER', { from: '<sip:90@earshot.test>;tag=x' });
+      const wrong = authorization(challenge, 'REGISTER', 'sip:earshot.test', '1001', 'wrong');
+      const guesses = Array.from({ length: 270 }, (_, i) =>
+        phone.ask('REGISTER', { from: `<sip:9${i % 50}@earshot.test>;tag=x`, headers: [wrong] }),
+      );
+      expect(new Set((await Promise.all(guesses)).map((answer) => answer.status))).toEqual(new Set([403]));
+      const all = await phone.ask('REGISTER', { from: '<sip:1002@earshot.test>;tag=x' });
+      expect(all.status).toBe(503);
       clock.advance(61_000);
       expect((await phone.prove('REGISTER', 'pw-alice')).status).toBe(200);
     } finally {
