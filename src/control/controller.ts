@@ -248,7 +248,10 @@ export class CallController implements LineOwner {
   #bridgeEvents(): BridgeEvents {
     return {
       onDtmf: (leg, digit) => this.key(leg, digit),
-      onSilence: (leg, seconds) => this.log('info', `call ${this.id}: nothing received from ${leg} for ${seconds} s`),
+      onSilence: (leg, seconds) => {
+        this.log('info', `call ${this.id}: nothing received from ${leg} for ${seconds} s`);
+        this.#lines.get(leg)?.probe();
+      },
       onLevels: () => undefined,
       onLost: (error) => this.post({ type: 'mediaLost', detail: error.message }),
     };

@@ -11,7 +11,7 @@ export function permissionsOf(user: UserConfig): readonly Permission[] {
 }
 
 export function teamsOf(user: UserConfig): readonly string[] {
-  return user.teams ?? (user.team === undefined ? [] : [user.team]);
+  return [...new Set([...(user.team === undefined ? [] : [user.team]), ...(user.teams ?? [])])];
 }
 
 export class Directory {

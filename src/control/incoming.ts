@@ -130,6 +130,7 @@ function unreachable(to: Party, caller: Person | null): number | null {
 
 function callerOf(incoming: IncomingCall, caller: Person | null) {
   if (caller !== null) return personIdentity(caller);
-  const { number, name } = incoming.from;
-  return { userId: null, team: null, bot: false, name: name === '' ? number : name, address: number };
+  const number = incoming.from.number === '' ? 'anonymous' : incoming.from.number;
+  const name = incoming.from.name === '' ? number : incoming.from.name;
+  return { userId: null, team: null, bot: false, name, address: number };
 }

@@ -53,6 +53,7 @@ export class Line {
   #closed = false;
   #refer: ReferRequest | null = null;
   #referDone = false;
+  #probing = false;
   #playback: Playback | null = null;
   #placed: Promise<void> = Promise.resolve();
 
@@ -228,6 +229,26 @@ export class Line {
     if (this.#refer === null || this.#referDone) return;
     this.#referDone = true;
     this.#refer.progress(status, reason, true);
+  }
+
+  /**
+   * Nothing is heard of the phone: asks whether it is still there (RFC 5057 section 5.1: 408 and 481 end the dialog). A
+   * phone that has lost its power would hold the call, and a supervisor's the agent, for ever (R-EXCL-5).
+   */
+  probe(): void {
+    const dialog = this.#dialog;
+    if (dialog === null || this.#closed || this.#probing) return;
+    this.#probing = true;
+    dialog.request('OPTIONS').then(
+      (status) => {
+        this.#probing = false;
+        if (status === 408 || status === 481) this.#post({ type: 'gone', leg: this.id, reason: 'lost' });
+      },
+      (error: unknown) => {
+        this.#probing = false;
+        this.#post({ type: 'gone', leg: this.id, reason: `lost: ${errorText(error)}` });
+      },
+    );
   }
 
   /** Plays something into this leg in place of what is being played; null stops it. */

@@ -1,6 +1,6 @@
 /** Supervisions as the API and the phones ask for them. The rules are in src/call; here they are given their facts. */
 import { Refusal } from '../call/errors.ts';
-import { isRinging, participant, supervisionOf, type Party, type Person } from '../call/model.ts';
+import { connectedAgents, isRinging, participant, supervisionOf, type Party, type Person } from '../call/model.ts';
 import { supervisionView } from '../call/view.ts';
 import type { Mode, SupervisionView } from '../call/views.ts';
 import type { CallController } from './controller.ts';
@@ -47,7 +47,8 @@ export class Supervising {
       by,
       supervisionId,
       mode: request.mode,
-      target: request.target ?? 'agent',
+      // A call that waits for an agent is listened to by its customer.
+      target: request.target ?? (connectedAgents(controller.state).length === 0 ? 'customer' : 'agent'),
       phone: this.phone(by, request.phone),
       facts: house.facts(by),
     });

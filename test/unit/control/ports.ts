@@ -195,6 +195,8 @@ export class MemoryDialog implements Dialog {
   events: DialogEvents | null = null;
   hungUp = false;
   hangupReason: string | undefined;
+  /** What it answers to a request inside the dialog. */
+  answers = 200;
 
   constructor(remoteSdp: string, callId = `dialog-${++dialogs}`) {
     this.remoteSdp = remoteSdp;
@@ -210,7 +212,7 @@ export class MemoryDialog implements Dialog {
   }
 
   request(): Promise<number> {
-    return Promise.resolve(200);
+    return Promise.resolve(this.answers);
   }
 
   hangup(reason?: string): Promise<void> {
