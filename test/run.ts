@@ -5,7 +5,7 @@
  *   npm test -- lint unit            these parts
  *   npm test -- test/unit/sip -t via a path or filter for vitest, over the three kinds of tests
  *
- * The last line is `N passed, N failed`: tests, and one for each of format, lint and types.
+ * The last line is `N passed, N failed`: tests, and one for each of format, lint and the two of types.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -31,6 +31,7 @@ const CHECKS = {
   format: ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.'],
   lint: ['node_modules/eslint/bin/eslint.js', '--max-warnings=0', '.'],
   types: ['node_modules/typescript/bin/tsc', '--project', '.'],
+  'console types': ['node_modules/typescript/bin/tsc', '--project', 'src/web/public'],
 } as const;
 const KINDS = ['unit', 'integration', 'interop'] as const;
 

@@ -1,7 +1,7 @@
 /** The HTTP side of Earshot. Everything it may do to calls goes through the ControlService. */
 import { createServer, type Server } from 'node:http';
 import type { Socket, AddressInfo } from 'node:net';
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import type { Config } from '../config/schema.ts';
 import type { Archive } from '../control/archive.ts';
 import type { ControlService } from '../control/service.ts';
@@ -19,9 +19,11 @@ import { interventionRoutes } from './routes/interventions.ts';
 import { peopleRoutes } from './routes/people.ts';
 import type { Services } from './routes/services.ts';
 import { sessionRoutes } from './routes/session.ts';
+import { softphoneRoutes } from './routes/softphone.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { supervisionRoutes } from './routes/supervisions.ts';
 import { Sessions } from './sessions.ts';
+import { Softphone } from './softphone.ts';
 
 export type { Health } from './app.ts';
 export type { LabelledValue, MetricSource } from './metrics.ts';
@@ -36,8 +38,10 @@ export interface ApiOptions {
   readonly metrics?: readonly MetricSource[];
   /** What is kept of calls that are over. Absent: nothing is, and /history and /audit are not served. */
   readonly archive?: Archive;
-  /** The console. Absent: `/` leads to /docs. */
-  readonly web?: RequestHandler;
+  /** Where the SIP server listens; default: what the configuration says. */
+  readonly sipListen?: readonly string[];
+  /** Makes the console, which is told where softphones connect. Absent: `/` leads to /docs. */
+  readonly web?: (options: { readonly webSocketUrl: (req: Request) => string | null }) => RequestHandler;
   readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
   readonly now?: () => number;
   /** ms between heartbeats of an event stream. */
@@ -83,8 +87,14 @@ export function createApi(options: ApiOptions): Api {
   });
   const archive = options.archive ?? null;
   const services: Services = { control, config, webrtc: options.webrtc, archive, auth, events };
+  const softphone = new Softphone({
+    config,
+    webrtc: options.webrtc,
+    listen: options.sipListen ?? config.sip.listen,
+  });
   const routes = [
     ...sessionRoutes(services),
+    ...softphoneRoutes(softphone, now),
     ...callRoutes(services),
     ...supervisionRoutes(services),
     ...interventionRoutes(services),
@@ -110,7 +120,7 @@ export function createApi(options: ApiOptions): Api {
     strangers: new RateLimiter({ perSecond: limits.anonymousPerSecond, burst: limits.anonymousBurst }),
     publicUrl,
     settled: () => archive?.durable() ?? Promise.resolve(),
-    web: options.web,
+    web: options.web?.({ webSocketUrl: (req) => softphone.webSocketUrl(req) }),
     now,
     logError: (message) => {
       log('error', message);

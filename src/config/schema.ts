@@ -55,6 +55,11 @@ export const sipSchema = z
     externalAddress: host
       .optional()
       .describe('Address that phones outside reach this server by, where it is behind NAT'),
+    webSocketUrl: z
+      .string()
+      .regex(/^wss?:\/\/[^\s]+$/, 'a URL like wss://earshot.example.com/sip')
+      .optional()
+      .describe('URL by which browsers reach the ws or wss listener, where a proxy is before it'),
     tls: z
       .strictObject({
         cert: z.string().min(1).describe('Path of the certificate chain (PEM)'),
@@ -80,6 +85,22 @@ export const mediaSchema = z
       .default(['PCMU', 'PCMA'])
       .describe('Offered and accepted codecs, the preferred one first'),
     threads: z.int().min(1).max(64).optional().describe('Media threads; default: one less than there are cores'),
+    iceServers: z
+      .array(
+        z.strictObject({
+          urls: z
+            .array(z.string().regex(/^(stun|stuns|turn|turns):[^\s]+$/, 'a URL like turn:turn.example.com:3478'))
+            .min(1)
+            .describe('stun:, turn: and turns: URLs'),
+          username: z.string().min(1).optional().describe('User name for turn'),
+          credential: secret.optional().describe('Its password; it is shown to every user of the console'),
+          secret: secret
+            .optional()
+            .describe('In place of both: the secret shared with the TURN server (static-auth-secret)'),
+        }),
+      )
+      .default([])
+      .describe('STUN and TURN servers for softphones in browsers that cannot reach `address` directly'),
     music: z.string().min(1).optional().describe('Path of the hold music: WAV, mono, 16 bit, 8 or 16 kHz'),
     freeswitch: z
       .array(

@@ -185,6 +185,31 @@ export const me = z
   })
   .register(answers, { id: 'Me' });
 
+export const softphone = z
+  .object({
+    available: z.boolean(),
+    off: z.enum(['media', 'listener', 'digest']).nullable().describe('Why not'),
+    detail: z.string().nullable().describe('Why not, for a person'),
+    account: z
+      .object({
+        wsUrl: z.string().describe('SIP over WebSocket (RFC 7118)'),
+        uri: z.string(),
+        authorizationUser: z.string(),
+        realm: z.string(),
+        ha1: z.string().describe('Hash of user, realm and password (RFC 7616)'),
+        displayName: z.string(),
+        iceServers: z.array(
+          z.object({
+            urls: z.array(z.string()),
+            username: z.string().optional(),
+            credential: z.string().optional(),
+          }),
+        ),
+      })
+      .nullable(),
+  })
+  .register(answers, { id: 'Softphone' });
+
 export const problem = z
   .looseObject({
     type: z.string(),

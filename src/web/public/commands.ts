@@ -1,0 +1,177 @@
+/** What a person can do, each as one function: asks the server, shows what it says, takes the answer in. */
+import type { AgentState, CallView, Mode } from '../../call/views.ts';
+import { api, Problem, type Destination, type Operation } from './data/api.ts';
+import { expectCall, readTimeline, rereadSoon, signOut } from './session.ts';
+import { applyPrefs, savePrefs, type PhoneChoice, type Theme } from './prefs.ts';
+import { changed, now, phoneChoice, problemText, state, toast, type Page } from './state.ts';
+import { t, type Language } from './text/index.ts';
+
+/** Runs a request once, marked as busy, and shows why it was refused. */
+async function run(name: string, work: () => Promise<void>): Promise<void> {
+  if (state.busy.has(name)) return;
+  state.busy.add(name);
+  changed();
+  try {
+    await work();
+  } catch (error) {
+    toast('bad', problemText(error));
+    rereadSoon();
+  } finally {
+    state.busy.delete(name);
+    changed();
+  }
+}
+
+const took = (call: CallView): void => state.live.setCall(call, now());
+
+export function go(page: Page, callId: string | null = null): void {
+  location.hash = callId === null ? `#/${page}` : `#/${page}/${encodeURIComponent(callId)}`;
+}
+
+export function select(callId: string | null): void {
+  if (state.selected === callId) return;
+  state.selected = callId;
+  state.lastSeen = callId === null ? null : (state.live.calls.get(callId)?.view ?? null);
+  state.timeline = null;
+  void readTimeline();
+  changed();
+}
+
+export function listen(callId: string): Promise<void> {
+  go('calls', callId);
+  return supervise(callId, 'listen');
+}
+
+/** One click: turns the softphone on where it is to be used, then asks the server to ring it. */
+export function supervise(callId: string, mode: Mode, target?: string): Promise<void> {
+  return run(`supervise ${callId}`, async () => {
+    const phone = state.otherPhone?.trim();
+    const other = phone !== undefined && phone !== '' ? phone : null;
+    if (other === null && phoneChoice() === 'browser') {
+      const ready = (await state.softphone?.start()) ?? false;
+      if (!ready) return; // The phone's panel says why.
+      expectCall();
+    }
+    const wanted = target ?? (state.target === 'customer' ? 'customer' : undefined);
+    try {
+      const started = await api.supervise(callId, {
+        mode,
+        ...(wanted === undefined ? {} : { target: wanted }),
+        ...(other === null ? {} : { phone: other }),
+      });
+      state.live.setSupervision(started);
+      rereadSoon();
+    } catch (error) {
+      const choices =
+        error instanceof Problem && error.code === 'choose_target' ? choicesOf(error.fields['choices']) : [];
+      if (choices.length === 0) throw error;
+      state.dialog = { kind: 'target', callId, mode, choices };
+    }
+  });
+}
+
+function choicesOf(value: unknown): { id: string; name: string }[] {
+  if (!Array.isArray(value)) return [];
+  return (value as unknown[]).flatMap((each) => {
+    const { id, name } = (typeof each === 'object' && each !== null ? each : {}) as { id?: unknown; name?: unknown };
+    return typeof id === 'string' ? [{ id, name: typeof name === 'string' ? name : id }] : [];
+  });
+}
+
+export function changeSupervision(id: string, change: { mode?: Mode; paused?: boolean }): Promise<void> {
+  return run(`supervision ${id}`, async () => {
+    state.live.setSupervision(await api.change(id, change));
+    rereadSoon();
+  });
+}
+
+export function stopSupervision(id: string): Promise<void> {
+  return run(`stop ${id}`, async () => {
+    state.live.setSupervision(await api.stop(id));
+    rereadSoon();
+  });
+}
+
+export function operate(callId: string, operation: Operation): Promise<void> {
+  return run(`${operation} ${callId}`, async () => {
+    if (operation === 'takeover') expectCall();
+    took(await api.operate(callId, operation));
+    rereadSoon();
+  });
+}
+
+export function send(callId: string, operation: 'transfer' | 'consult', to: Destination): Promise<void> {
+  return run(`${operation} ${callId}`, async () => {
+    took(await api.send(callId, operation, to));
+    state.dialog = null;
+    rereadSoon();
+  });
+}
+
+export function assign(callId: string, to: Destination, override: boolean): Promise<void> {
+  return run(`assign ${callId}`, async () => {
+    const { excess } = await api.assign(callId, to, override);
+    state.dialog = null;
+    if (excess > 0) toast('info', t('act.assign.excess', { excess }));
+    rereadSoon();
+  });
+}
+
+export function dial(number: string): Promise<void> {
+  return run('dial', async () => {
+    if (state.softphone?.state === 'ready') expectCall();
+    took(await api.dial(state.me?.id ?? '', number));
+    rereadSoon();
+  });
+}
+
+export function setAgentState(id: string, next: AgentState, reason?: string): Promise<void> {
+  return run(`state ${id}`, async () => {
+    const user = await api.setState(id, next, reason);
+    (user.role === 'agent' ? state.live.agents : state.live.supervisors).set(user.id, user);
+    rereadSoon();
+  });
+}
+
+export function leave(): Promise<void> {
+  return run('signout', async () => {
+    try {
+      await signOut();
+    } catch (error) {
+      if (!(error instanceof Problem) || error.code !== 'supervision_open') throw error;
+      toast('bad', t('signout.blocked'));
+    }
+  });
+}
+
+function prefer(change: Partial<typeof state.prefs>): void {
+  Object.assign(state.prefs, change);
+  savePrefs(state.prefs);
+  applyPrefs(state.prefs);
+  changed();
+}
+
+export function choosePhone(phone: PhoneChoice): void {
+  prefer({ phone });
+  state.otherPhone = null;
+  // A browser that is not to be rung must not be registered, or both would ring.
+  if (phone === 'desk' && state.softphone?.call === null) state.softphone.stop();
+  if (phone === 'browser') void state.softphone?.start();
+}
+
+export function chooseLanguage(language: Language): void {
+  prefer({ language });
+}
+
+export function chooseTheme(theme: Theme): void {
+  prefer({ theme });
+}
+
+export async function copy(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast('good', t('pane.copied'));
+  } catch {
+    toast('bad', text);
+  }
+}
