@@ -10,7 +10,7 @@ import { SipParseError } from '../message/errors.ts';
 import { parseContacts, parseCSeq, parseNameAddr, tagOf } from '../message/fields.ts';
 import { header, headerValues } from '../message/headers.ts';
 import type { Header, NameAddr, SipMessage, SipRequest, SipResponse } from '../message/types.ts';
-import { formatUri, uriParam } from '../message/uri.ts';
+import { formatUri } from '../message/uri.ts';
 
 export interface Dialog {
   readonly callId: string;
@@ -203,9 +203,4 @@ function route(dialog: Dialog): { uri: string; routes: readonly string[]; nextHo
   if (/;lr(?=[;=?]|$)/i.test(hop)) return { uri: dialog.remoteTarget, routes: dialog.routeSet, nextHop: hop };
   const rest = [...dialog.routeSet.slice(1), `<${dialog.remoteTarget}>`];
   return { uri: hop, routes: rest, nextHop: hop };
-}
-
-/** Whether this Route or Contact value asks for a given transport. */
-export function transportOf(uri: Parameters<typeof uriParam>[0]): string | undefined {
-  return uriParam(uri, 'transport')?.toLowerCase();
 }

@@ -15,9 +15,9 @@ import { transportParam } from './network.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { ProxiedDialogs } from './proxied-dialogs.ts';
 import type { RecentSet } from './recent-set.ts';
-import type { EndReason, Session, SessionInit, SessionRegistry } from './session.ts';
+import type { Session, SessionInit, SessionRegistry } from './session.ts';
 import { cdrHead, sipHead } from './wire.ts';
-import type { CdrRole } from './wire.ts';
+import type { CdrReason, CdrRole } from './wire.ts';
 
 export interface Context {
   readonly clock: Clock;
@@ -90,7 +90,7 @@ export function deliverUnsolicited(context: Context, session: Session, bye: SipR
 type CdrEvent =
   | { readonly kind: 'attempt' }
   | { readonly kind: 'start'; readonly role: CdrRole }
-  | { readonly kind: 'stop'; readonly reason: EndReason };
+  | { readonly kind: 'stop'; readonly reason: CdrReason };
 
 /** A call detail record for every client that has asked for its kind. */
 export function cdr(context: Context, source: 'network' | 'application', message: SipMessage, event: CdrEvent): void {

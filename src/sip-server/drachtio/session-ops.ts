@@ -11,7 +11,8 @@ import type { Flow } from '../transport/types.ts';
 import { cdr, deliverUnsolicited, selfOn } from './context.ts';
 import type { Context } from './context.ts';
 import { LocateError, isUnreachable } from './network.ts';
-import type { EndReason, Session } from './session.ts';
+import type { Session } from './session.ts';
+import type { CdrReason } from './wire.ts';
 
 /**
  * The flow for a request within a dialog. With a route set the first hop decides. Else: over the connection that the
@@ -76,7 +77,7 @@ export function reasonHeader(text: string): Header {
 }
 
 /** Forgets a session; nothing of it is found or runs any more. */
-export function endSession(context: Context, session: Session, reason: EndReason, message?: SipMessage): void {
+export function endSession(context: Context, session: Session, reason: CdrReason, message?: SipMessage): void {
   const established = session.confirmed;
   if (!context.sessions.remove(session)) return;
   if (established && session.method === 'INVITE' && message) {
@@ -89,7 +90,7 @@ export function endSession(context: Context, session: Session, reason: EndReason
  * Ends a confirmed session with a BYE. With `text` the owner is told by an unsolicited BYE that says why. Where a 2xx
  * of ours has no ACK yet, the BYE waits for it (15.1.1).
  */
-export function hangUp(context: Context, session: Session, reason: EndReason, text?: string): void {
+export function hangUp(context: Context, session: Session, reason: CdrReason, text?: string): void {
   const { dialog } = session;
   if (session.ended) return;
   if (dialog?.state !== 'confirmed') {

@@ -12,7 +12,6 @@ import type { ControlClient, Owned } from './clients.ts';
 import type { Accepted } from './accepted-invite.ts';
 import type { IncomingInvite } from './incoming-invite.ts';
 import type { OutgoingInvite } from './outgoing-invite.ts';
-import type { CdrReason } from './wire.ts';
 
 /** `<Call-ID>;from-tag=<From tag of the first request>`, for both roles (protocol.md section 4). */
 export function dialogId(callId: string, fromTag: string): string {
@@ -127,9 +126,6 @@ export class Session implements Owned {
     this.#events.orphaned(this);
   }
 }
-
-/** Why a session ended, for the call detail record. */
-export type EndReason = CdrReason;
 
 export class SessionRegistry {
   readonly #byId = new Map<string, Session>();
