@@ -42,6 +42,7 @@ export class IncomingInvite extends Incoming {
   update: Incoming | undefined;
   readonly #initial: boolean;
   readonly #cseq: number;
+  readonly #id: string;
   #reliable: Reliable<Answer>;
   #retransmissions = 0;
 
@@ -50,6 +51,7 @@ export class IncomingInvite extends Incoming {
     const { request } = this.transaction;
     this.#initial = init.session === undefined;
     this.#cseq = parseCSeq(header(request, 'cseq') ?? '').number;
+    this.#id = this.#chooseId();
     this.#reliable = reliableStart<Answer>(randomInt(1, 2 ** 31 - 1));
     this.transaction.user = {
       failed: () => this.lost(),
@@ -64,9 +66,15 @@ export class IncomingInvite extends Incoming {
     }
   }
 
-  get #id(): string {
+  /**
+   * The dialog id for its responses. A call of ours that comes back to us (through a proxy) has the id of the call that
+   * we placed: then the two must be told apart.
+   */
+  #chooseId(): string {
     const { request } = this.transaction;
-    return this.session?.id ?? dialogId(header(request, 'call-id') ?? '', this.#fromTag);
+    if (this.session) return this.session.id;
+    const id = dialogId(header(request, 'call-id') ?? '', this.#fromTag);
+    return this.context.sessions.byId(id) === undefined ? id : `${id};role=uas`;
   }
 
   get #fromTag(): string {

@@ -174,6 +174,43 @@ describe('session timers (RFC 4028)', () => {
   });
 });
 
+describe('call detail records', () => {
+  it('of a call answered and ended, of one refused, of one placed', async () => {
+    const { rig, app, peer } = setup();
+    const watcher = rig.app('cdr:attempt', 'cdr:start', 'cdr:stop');
+    const records = (): string[] =>
+      watcher.take().map(({ tokens }) => [tokens[1], tokens[2], tokens[4]].join(' ').trim());
+    const { tag } = await answeredCall(rig, app, peer);
+    peer.send(peer.request('BYE', { toTag: tag, cseq: 2 }));
+    await rig.clock.advance(20);
+    expect(records()).toEqual(['cdr:attempt network', 'cdr:start application uas', 'cdr:stop network normal-release']);
+    app.take();
+    peer.send(peer.request('INVITE', { callId: 'second' }));
+    await rig.clock.advance(20);
+    app.command(`sip|${app.take()[0]!.tokens[8]}|`, 'SIP/2.0 486 Busy Here\r\n\r\n');
+    expect(records()).toEqual(['cdr:attempt network', 'cdr:stop application call-rejected']);
+    await placedCall(rig, app, peer);
+    expect(records()).toEqual(['cdr:attempt application', 'cdr:start network uac']);
+  });
+});
+
+describe('a call of ours that comes back to us', () => {
+  it('has two dialogs with ids of their own', async () => {
+    const { rig, app, peer } = setup();
+    app.command('sip||', `INVITE sip:bob@${PEER} SIP/2.0\r\n\r\n${SDP}`);
+    await rig.clock.advance(20);
+    const invite = peer.latest('INVITE');
+    app.take();
+    const callId = field(invite, 'Call-ID');
+    const fromTag = /;tag=([^;\s]+)/.exec(field(invite, 'From'))![1]!;
+    peer.send(peer.request('INVITE', { callId, fromTag, body: SDP }));
+    await rig.clock.advance(20);
+    app.command(`sip|${app.take()[0]!.tokens[8]}|`, `SIP/2.0 200 OK\r\n\r\n${SDP}`);
+    expect(app.take()[0]!.tokens[11]).toBe(`${callId};from-tag=${fromTag};role=uas`);
+    expect(rig.core.sessions.size).toBe(2);
+  });
+});
+
 describe('proxy', () => {
   const COMMAND = (id: string, flags: string, ...to: string[]): string => `proxy|${id}|${flags}||${to.join('|')}`;
 
