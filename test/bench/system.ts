@@ -6,27 +6,23 @@ import { analyse } from '../support/hear.ts';
 import { decode } from '../support/g711.ts';
 import { countFrames } from '../support/numbered.ts';
 import { freePort } from '../support/ports.ts';
-import { Child, requireProgram, residentBytes } from '../support/process.ts';
+import { residentBytes } from '../support/process.ts';
 import { continuityFaults } from '../support/rtp.ts';
-import { DOMAIN } from '../support/server.ts';
-import { SippPhone } from '../support/sipp/phone.ts';
-import { TONES, TONE_LEVEL_DB } from '../support/tones.ts';
+import { TONE_LEVEL_DB } from '../support/tones.ts';
 import { until } from '../support/until.ts';
+import { callee, loadUsers, makeCalls, registerAll } from './load.ts';
 import { quantile } from './table.ts';
 import type { Figure } from './table.ts';
 
 const CHANGES = 200;
 const SETUPS = 400;
 const CALLS_AT_ONCE = 20;
-const HELD_CALLS = 100;
 
-/** Called by the load: takes as many calls as come. */
-const LOAD = { id: 'load', extension: '1999', password: 'pw-load' };
+const USERS = loadUsers(100);
 
 /** Runs all of them on a server of its own; about a minute. */
 export async function systemBench(): Promise<Figure[]> {
-  const user = { ...LOAD, name: 'Load', role: 'agent', team: 'support', capacity: 1000 };
-  const floor = await Floor.open({ moreUsers: [user], rtpPorts: 1200 });
+  const floor = await Floor.open({ moreUsers: USERS, rtpPorts: 1200 });
   try {
     const figures = [...(await patchToAudible(floor))];
     await floor.clear();
@@ -102,7 +98,7 @@ async function lostFrames(floor: Floor): Promise<Figure> {
 async function setUps(floor: Floor): Promise<Figure> {
   const through = await withCallee(floor, () => callsPerSecond(floor.earshot.sipPort));
   const port = await freePort();
-  const callee = answering(port);
+  const phones = callee(port);
   const proxy = await Kamailio.start(port);
   try {
     const peer = await callsPerSecond(proxy.port);
@@ -114,7 +110,7 @@ async function setUps(floor: Floor): Promise<Figure> {
     };
   } finally {
     await proxy.close();
-    await callee.stop('SIGKILL');
+    await phones.stop('SIGKILL');
   }
 }
 
@@ -122,61 +118,41 @@ async function setUps(floor: Floor): Promise<Figure> {
 async function memory(floor: Floor): Promise<Figure> {
   return withCallee(floor, async () => {
     const before = residentBytes(floor.earshot.pid);
-    const calls = String(HELD_CALLS);
-    const caller = call(floor.earshot.sipPort, ['-r', '50', '-l', calls, '-m', calls, '-d', '8000']);
+    const calls = makeCalls({
+      users: USERS,
+      port: floor.earshot.sipPort,
+      count: USERS.length,
+      atOnce: USERS.length,
+      rate: 50,
+      holdMs: 6000,
+    });
+    calls.catch(() => undefined); // told below
     await until(
       'the calls',
-      async () => (await floor.api('root').calls()).filter((view) => view.state === 'active').length === HELD_CALLS,
+      async () => (await floor.api('root').calls()).filter((view) => view.state === 'active').length === USERS.length,
       20_000,
     );
     await sleep(1000);
     const grown = residentBytes(floor.earshot.pid) - before;
-    await caller.exited;
-    return { name: `memory per call (${HELD_CALLS} calls)`, value: grown / 1024 / HELD_CALLS, unit: 'KB' };
+    await calls;
+    return { name: `memory per call (${USERS.length} calls)`, value: grown / 1024 / USERS.length, unit: 'KB' };
   });
 }
 
-/** Works with a registered phone that answers any number of calls at once. */
+/** Works with all users registered at one phone that answers whatever comes. */
 async function withCallee<T>(floor: Floor, work: () => Promise<T>): Promise<T> {
   const port = await freePort();
-  const phone = await SippPhone.register({
-    name: 'load',
-    hz: TONES.second,
-    person: { id: LOAD.id, extension: LOAD.extension, password: LOAD.password },
-    domain: DOMAIN,
-    sipPort: floor.earshot.sipPort,
-    port,
-  });
-  // The registration stays; the phone gives its port to one that answers everything.
-  await phone.kill();
-  const callee = answering(port);
+  const phones = callee(port);
   try {
+    await registerAll(USERS, floor.earshot.sipPort, port);
     return await work();
   } finally {
-    await callee.stop('SIGKILL');
+    await phones.stop('SIGKILL');
   }
 }
 
 async function callsPerSecond(port: number): Promise<number> {
   const start = performance.now();
-  const caller = call(port, ['-r', '2000', '-l', String(CALLS_AT_ONCE), '-m', String(SETUPS), '-d', '0']);
-  const exit = await caller.exited;
-  const seconds = (performance.now() - start) / 1000;
-  if (exit.code !== 0) throw new Error(`calls have failed:\n${caller.output.slice(-3000)}`);
-  return SETUPS / seconds;
-}
-
-/** sipp's own caller and callee, as they come. */
-function call(port: number, args: readonly string[]): Child {
-  return sipp(['-sn', 'uac', '-s', LOAD.extension, ...args, `127.0.0.1:${port}`]);
-}
-
-function answering(port: number): Child {
-  return sipp(['-sn', 'uas', '-p', String(port)]);
-}
-
-function sipp(args: readonly string[]): Child {
-  return new Child('sipp', requireProgram('sipp'), ['-i', '127.0.0.1', '-nostdin', '-skip_rlimit', ...args], {
-    env: { TERM: 'xterm' },
-  });
+  await makeCalls({ users: USERS, port, count: SETUPS, atOnce: CALLS_AT_ONCE, rate: 2000, holdMs: 0 });
+  return SETUPS / ((performance.now() - start) / 1000);
 }

@@ -18,6 +18,7 @@ export interface PhoneKind {
   readonly codec?: G711;
   readonly transport?: 'udp' | 'tcp';
   readonly answersByItself?: boolean;
+  readonly registersFrom?: number;
   /** Tone and name; default the person's part: `agent`, `supervisor`, `second`. */
   readonly as?: keyof typeof TONES;
 }

@@ -17,6 +17,8 @@ export interface FarEndOptions {
   readonly port?: number;
   readonly codec?: G711;
   readonly transport?: 'udp' | 'tcp';
+  /** Port that its REGISTER comes from; default the one that it takes calls at. */
+  readonly registersFrom?: number;
   /** Answers at once where an auto-answer header is there; otherwise it waits to be picked up. */
   readonly answersByItself?: boolean;
 }
@@ -133,9 +135,9 @@ export class SippPhone {
     const { person, domain } = this.#account;
     const sipp = await Sipp.start({
       name: `${this.name}-register`,
-      scenario: registerScenario(domain, person.extension, person.password, expires),
+      scenario: registerScenario(domain, person.extension, person.password, this.#port, expires),
       remotePort: this.#options.sipPort,
-      localPort: this.#port,
+      localPort: this.#options.registersFrom ?? this.#port,
       transport: this.#options.transport ?? 'udp',
       calls: 1,
     });

@@ -188,7 +188,13 @@ Content-Length: 0
 }
 
 /** Registers a contact and ends with status 0 once it is accepted. */
-export function registerScenario(domain: string, user: string, password: string, expires: number): string {
+export function registerScenario(
+  domain: string,
+  user: string,
+  password: string,
+  contactPort: number,
+  expires: number,
+): string {
   const register = (branch: string, credentials: string): string =>
     request(
       `REGISTER sip:${domain}`,
@@ -197,7 +203,7 @@ export function registerScenario(domain: string, user: string, password: string,
 To: <sip:${user}@${domain}>
 Call-ID: [call_id]
 CSeq: [cseq] REGISTER
-Contact: <sip:${user}@[local_ip]:[local_port];transport=[transport]>
+Contact: <sip:${user}@[local_ip]:${contactPort};transport=[transport]>
 User-Agent: sipp
 Expires: ${expires}
 ${credentials}`.trimEnd(),
