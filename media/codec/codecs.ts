@@ -70,8 +70,9 @@ const l16: AudioCodec = {
   },
   encode(from, count, into, at) {
     for (let i = 0; i < count; i++) {
-      into[at++] = (from[i]! >> 8) & 0xff;
-      into[at++] = from[i]! & 0xff;
+      const sample = clip(from[i]!);
+      into[at++] = (sample >> 8) & 0xff;
+      into[at++] = sample & 0xff;
     }
     return count * 2;
   },

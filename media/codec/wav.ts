@@ -57,7 +57,8 @@ function samples(view: DataView, at: number, count: number, rate: number): Int16
 export function writeWav(audio: Int16Array, rate = 8000): Uint8Array {
   const file = new Uint8Array(44 + audio.length * 2);
   const view = new DataView(file.buffer);
-  const text = (at: number, value: string) => Buffer.from(value, 'latin1').forEach((octet, i) => view.setUint8(at + i, octet));
+  const text = (at: number, value: string) =>
+    Buffer.from(value, 'latin1').forEach((octet, i) => view.setUint8(at + i, octet));
   text(0, 'RIFF');
   view.setUint32(4, 36 + audio.length * 2, true);
   text(8, 'WAVEfmt ');

@@ -15,7 +15,6 @@ import { Source } from './source.ts';
 export interface MixBridgeOptions {
   readonly pool: RingPool;
   readonly scratch: MixScratch;
-  readonly concealment: boolean;
   /** Makes the source that a matrix names and that is no leg ("music"); null: there is none of that name. */
   readonly builtIn: (name: string) => Generator | null;
   /** Whether `mixOnce` must be called every 20 ms; told at each change. */
@@ -82,8 +81,8 @@ export class MixBridge {
 
   /** A new leg is deaf and mute but for what the matrix in force says of it (R-HEAR-9). */
   add(options: MixLegOptions, now: number): MixLeg {
-    const { pool, concealment, scratch } = this.#options;
-    const source = new Source({ pool, concealment, onDigit: options.onDigit });
+    const { pool, scratch } = this.#options;
+    const source = new Source({ pool, onDigit: options.onDigit });
     source.passEvents = options.passEvents;
     source.watched = this.#watching;
     const leg = new MixLeg(options.id, source, new Listener({ ...options, scratch }, now));

@@ -5,19 +5,21 @@ const MIN_LAG = 40; // 200 Hz
 export const MAX_LAG = 120; // 67 Hz
 const MATCH = 80;
 /** After this many samples concealment has faded to silence: 30 ms. */
-const FADE = 240;
+export const FADE = 240;
 
 /** Fills `count` samples from position `at` of a ring (`mask` = length - 1) from what stands before them. */
 export function conceal(ring: Int16Array, mask: number, at: number, count: number): void {
   const lag = pitch(ring, mask, at);
-  for (let i = 0; i < count; i++) {
-    const gain = i < FADE ? (FADE - i) / FADE : 0;
-    ring[(at + i) & mask] = gain === 0 ? 0 : Math.trunc(ring[(at - lag + (i % lag)) & mask]! * gain);
-  }
+  for (let i = 0; i < count; i++) ring[(at + i) & mask] = concealed(ring, mask, at, lag, i);
+}
+
+/** The sample `i` after position `at`, made from what stands before it; `lag` by `pitch`. */
+export function concealed(ring: Int16Array, mask: number, at: number, lag: number, i: number): number {
+  return i >= FADE ? 0 : Math.trunc((ring[(at - lag + (i % lag)) & mask]! * (FADE - i)) / FADE);
 }
 
 /** The lag at which the newest samples resemble those before them most. */
-function pitch(ring: Int16Array, mask: number, at: number): number {
+export function pitch(ring: Int16Array, mask: number, at: number): number {
   let best = MIN_LAG;
   let bestScore = -Infinity;
   for (let lag = MIN_LAG; lag <= MAX_LAG; lag++) {

@@ -176,6 +176,7 @@ export class Listener {
   mix(now: number): void {
     if (this.mode !== 'mix') return;
     const ready = this.#ready(now);
+    if (ready) this.#passLoss();
     this.#idle = ready ? 0 : this.#idle + 1;
     // Audio that is late is sent late, as if it were forwarded; what has paused is followed by silence.
     if (this.#started ? !ready && this.#idle < MAX_IDLE_FRAMES : !ready || !this.#mayStart(now)) {
@@ -239,6 +240,13 @@ export class Listener {
     }
   }
 
+  /** What was lost while nothing was sent is missing in the timestamps too, as if it were forwarded. */
+  #passLoss(): void {
+    let jumped = 0;
+    for (const link of this.#links) jumped = Math.max(jumped, link.reader.takeJumped());
+    this.nextTimestamp += Math.min(jumped, this.#idle * FRAME);
+  }
+
   /** Whether there is anything to be heard in this frame. */
   #ready(now: number): boolean {
     if (this.#generators.length > 0) return true;
@@ -265,8 +273,8 @@ export class Listener {
       heard = true;
     }
     for (const link of this.#links) {
-      if (!link.due(now)) link.reader.wait();
-      else if (link.reader.read(sum, !heard)) heard = true;
+      const { reader } = link;
+      if (link.due(now) ? reader.read(sum, !heard) : reader.conceal(sum, !heard)) heard = true;
     }
     return heard;
   }

@@ -30,6 +30,8 @@ export class Reader {
   #debt = 0; // samples of time waited since the source ran dry
   #lastArrival = 0;
   #margin = 0; // ms that a packet should lie ready before it is due
+  #since = 0; // where it began
+  #jumped = 0; // samples that were lost and passed over
   #spare = Infinity; // least time between a packet's arrival and its use, in this window
   #arrivals = 0;
   #trim = 0; // samples still to be left out
@@ -37,7 +39,8 @@ export class Reader {
   start(ring: SampleRing): void {
     this.#ring = ring;
     this.active = true;
-    this.position = ring.open();
+    this.position = this.#since = ring.open();
+    this.#jumped = 0;
     this.misses = 0;
     this.#playing = false;
     this.#debt = 0;
@@ -58,7 +61,11 @@ export class Reader {
     if (dry) {
       this.misses = 0;
       // What was waited stands for what was lost; the wait must not come on top of it.
-      if (hole > 0) this.position += hole - this.#debt > MAX_WAIT ? hole : Math.min(hole, this.#debt);
+      if (hole > 0) {
+        const jump = hole - this.#debt > MAX_WAIT ? hole : Math.min(hole, this.#debt);
+        this.position += jump;
+        this.#jumped += jump;
+      }
     }
     if (!this.#playing) return;
     const framesAhead = Math.max(0, Math.floor((previousHead + hole - this.position) / FRAME));
@@ -75,20 +82,37 @@ export class Reader {
       this.position = ring.head - FRAME;
       available = FRAME;
     }
+    this.#margin = Math.min(MAX_MARGIN_MS, 1 + 2 * jitterMs);
     if (available <= 0) return false;
     if (!this.#playing) {
-      this.#margin = Math.min(MAX_MARGIN_MS, 1 + 2 * jitterMs);
       // The newest packet has lain ready long enough, or there is more than one frame.
       this.#playing = available >= 2 * FRAME || (available >= FRAME && now - this.#lastArrival >= this.#margin);
     }
     return (this.#playing && available >= FRAME) || this.misses >= FLUSH_AFTER;
   }
 
-  /** Nothing was due in this frame. */
+  /** Nothing was due in this frame, and none was sent. */
   wait(): void {
     this.misses++;
     this.#debt += FRAME;
     if (this.misses >= FLUSH_AFTER) this.#playing = false;
+  }
+
+  /** Nothing was due in this frame: adds what may stand in for it. False: silence, nothing was added. */
+  conceal(sum: Int32Array, first: boolean): boolean {
+    const added =
+      this.#playing && this.unread === 0
+        ? this.#ring!.addConcealed(sum, this.position, this.misses * FRAME, this.#since, first)
+        : false;
+    this.wait();
+    return added;
+  }
+
+  /** Samples that were lost and passed over since this was asked last. */
+  takeJumped(): number {
+    const jumped = this.#jumped;
+    this.#jumped = 0;
+    return jumped;
   }
 
   /** Adds the frame that is due to `sum` (`first`: nothing stands there yet). False: it is silence, nothing was added. */

@@ -4,8 +4,8 @@
  * allows it, whatever the others do.
  */
 import type { AudioCodec } from '../codec/codecs.ts';
-import { SAMPLES_PER_MS } from './constants.ts';
-import { conceal, MAX_LAG } from './conceal.ts';
+import { FRAME, SAMPLES_PER_MS } from './constants.ts';
+import { conceal, concealed, FADE, MAX_LAG, pitch } from './conceal.ts';
 
 const SIZE = 8192;
 const MASK = SIZE - 1;
@@ -18,9 +18,15 @@ export class SampleRing {
   head = 0;
   /** End of the newest audio that is not silence. */
   lastSignal = 0;
+  readonly #concealment: boolean;
   #origin = 0; // where position 0 lies on the source's timeline
   #floor = 0; // nothing may be written below
   #barrier = 0; // where the newest reader began: lost audio after it is not patched with what went before (R-HEAR-7)
+
+  /** `concealment`: what never came is made up from what went before, for a moment (else silence). */
+  constructor(concealment: boolean) {
+    this.#concealment = concealment;
+  }
 
   /** Begins anew: what is written from now on follows `timelineHead`. */
   restart(timelineHead: number): void {
@@ -47,15 +53,7 @@ export class SampleRing {
    * Decodes a payload of `count` samples to its place. Returns the length of the hole that it leaves behind it: audio that
    * is missing between the head so far and this packet; -1 where the packet is late.
    */
-  write(
-    codec: AudioCodec,
-    from: Uint8Array,
-    start: number,
-    end: number,
-    count: number,
-    timestamp: number,
-    patch: boolean,
-  ): number {
+  write(codec: AudioCodec, from: Uint8Array, start: number, end: number, count: number, timestamp: number): number {
     let at = timestamp - this.#origin;
     let hole = at - this.head;
     if (hole > MAX_HOLE) {
@@ -65,7 +63,7 @@ export class SampleRing {
     }
     if (at < this.#floor || at + count < this.head - SIZE / 2) return -1;
     if (hole > 0) {
-      if (patch && this.head - MAX_LAG >= this.#barrier && this.lastSignal === this.head) {
+      if (this.#concealment && this.head - MAX_LAG >= this.#barrier && this.lastSignal === this.head) {
         conceal(this.samples, MASK, this.head, hole);
         this.lastSignal = at;
       } else for (let i = this.head; i < at; i++) this.samples[i & MASK] = 0;
@@ -74,6 +72,21 @@ export class SampleRing {
     if (signal && at + count > this.lastSignal) this.lastSignal = at + count;
     if (at + count > this.head) this.head = at + count;
     return hole < 0 ? -1 : hole;
+  }
+
+  /**
+   * Adds to `sum` a frame that stands in for the audio after `position`, `offset` samples of which were made up before.
+   * `since`: where the reader began; nothing older is heard (R-HEAR-7). False: silence, nothing was added.
+   */
+  addConcealed(sum: Int32Array, position: number, offset: number, since: number, first: boolean): boolean {
+    const silent = this.lastSignal < position || offset >= FADE;
+    if (!this.#concealment || silent || position - MAX_LAG < since) return false;
+    const lag = pitch(this.samples, MASK, position);
+    for (let i = 0; i < FRAME; i++) {
+      const sample = concealed(this.samples, MASK, position, lag, offset + i);
+      sum[i] = first ? sample : sum[i]! + sample;
+    }
+    return true;
   }
 
   /** Adds `count` samples from `position` to `sum[at…]`; `first`: nothing stands there yet. */
@@ -98,9 +111,14 @@ export class SampleRing {
 /** Rings are kept for the next source that is mixed: 16 KB each, only as many as were ever needed at once. */
 export class RingPool {
   readonly #free: SampleRing[] = [];
+  readonly #concealment: boolean;
+
+  constructor(concealment: boolean) {
+    this.#concealment = concealment;
+  }
 
   take(timelineHead: number): SampleRing {
-    const ring = this.#free.pop() ?? new SampleRing();
+    const ring = this.#free.pop() ?? new SampleRing(this.#concealment);
     ring.restart(timelineHead);
     return ring;
   }

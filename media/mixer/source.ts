@@ -9,8 +9,6 @@ import type { RingPool, SampleRing } from './ring.ts';
 
 export interface SourceOptions {
   readonly pool: RingPool;
-  /** Fill lost audio with what went before (else silence). */
-  readonly concealment: boolean;
   readonly onDigit: (digit: string) => void;
 }
 
@@ -96,15 +94,7 @@ export class Source {
     nextTickAt: number,
   ): void {
     const before = ring.head;
-    const hole = ring.write(
-      codec,
-      packet,
-      header.payloadStart,
-      header.payloadEnd,
-      count,
-      this.timeline.timestamp,
-      this.#options.concealment,
-    );
+    const hole = ring.write(codec, packet, header.payloadStart, header.payloadEnd, count, this.timeline.timestamp);
     if (hole < 0) {
       const position = ring.positionOf(this.timeline.timestamp);
       for (const link of this.links) {

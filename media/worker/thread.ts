@@ -35,7 +35,7 @@ class MediaThread {
   readonly #options: ThreadOptions;
   readonly #music: Int16Array;
   readonly #post: (message: FromThread) => void;
-  readonly #pool = new RingPool();
+  readonly #pool = new RingPool(true);
   readonly #scratch = new MixScratch();
   readonly #bridges = new Map<number, MixBridge>();
   readonly #legs = new Map<number, { readonly leg: RtpLeg; readonly bridge: number }>();
@@ -56,7 +56,9 @@ class MediaThread {
 
   async request({ request, command }: Request): Promise<void> {
     try {
-      const value: unknown = command.type === 'openLeg' ? await this.#openLeg(command) : this.#carryOut(command);
+      let value: unknown;
+      if (command.type === 'openLeg') await this.#openLeg(command);
+      else value = this.#carryOut(command);
       this.#post({ type: 'reply', request, value });
     } catch (error) {
       if (!(error instanceof CommandFailure)) throw error;
@@ -119,7 +121,6 @@ class MediaThread {
     const bridge: MixBridge = new MixBridge({
       pool: this.#pool,
       scratch: this.#scratch,
-      concealment: true,
       builtIn: (name) => this.#builtIn(name),
       onTicking: (on) => this.#setTicking(bridge, on),
     });

@@ -30,9 +30,9 @@ function forward(targets: readonly number[]): void {
     socket.on('message', (packet) => {
       packets++;
       if (role === 2) return;
-      sockets[other]!.send(packet, 0, packet.length, targets[other]!, '127.0.0.1');
+      sockets[other]!.send(packet, 0, packet.length, targets[other], '127.0.0.1');
       if (perCall === 3 && role === 0)
-        sockets[call + 2]!.send(packet, 0, packet.length, targets[call + 2]!, '127.0.0.1');
+        sockets[call + 2]!.send(packet, 0, packet.length, targets[call + 2], '127.0.0.1');
     });
   });
 }

@@ -41,7 +41,7 @@ function start(): void {
       const packet = packets[i]!;
       packet.writeUInt16BE(frame & 0xffff, 2);
       packet.writeUInt32BE(frame * 160, 4);
-      sockets[i]!.send(packet, 0, packet.length, targets[i]!, '127.0.0.1');
+      sockets[i]!.send(packet, 0, packet.length, targets[i], '127.0.0.1');
     }
     slot = (slot + 1) % SLOTS;
     if (slot === 0) frame++;

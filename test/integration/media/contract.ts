@@ -181,7 +181,7 @@ export function engineContract(name: string, setup: EngineSetup): void {
       await apply({ customer: ['music'], agent: ['ringback'], supervisor: ['music', 'customer'] });
       const from = PARTIES.map((party) => all[party].received.length);
       await Promise.all(PARTIES.map((party) => packets(all[party], 40)));
-      const [agent, customer, supervisor] = PARTIES.map((party, i) => all[party].audio(from[i]!).subarray(800)) as [
+      const [agent, customer, supervisor] = PARTIES.map((party, i) => all[party].audio(from[i]).subarray(800)) as [
         Int16Array,
         Int16Array,
         Int16Array,

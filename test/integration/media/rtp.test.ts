@@ -232,7 +232,7 @@ describe('embedded engine, over RTP', { timeout: 30_000 }, () => {
     const ports = endpoints.map(({ localSdp }) => Number(/^m=audio (\d+)/m.exec(localSdp)?.[1]));
     expect(ports.toSorted()).toEqual([42_100, 42_104]);
     await expect(bridge.createEndpoint({ id: '3' })).rejects.toMatchObject({ code: 'ports_exhausted' });
-    await endpoints[0]!.close();
+    await endpoints[0].close();
     const again = await bridge.createEndpoint({ id: '3' });
     expect(again.localSdp).toContain(`m=audio ${ports[0]} `);
     await bridge.close();

@@ -17,7 +17,7 @@ export const IDS = ['a', 'b', 'c', 'd'] as const;
 export const CYCLE = 12;
 const BASE = CYCLE + 1;
 const L16 = 96;
-const EVENT = 101;
+export const EVENT = 101;
 
 export interface SentPacket {
   readonly at: number;
@@ -63,9 +63,8 @@ export class Simulation {
 
   constructor(options: { concealment?: boolean; builtIn?: (name: string) => Generator | null } = {}) {
     this.bridge = new MixBridge({
-      pool: new RingPool(),
+      pool: new RingPool(options.concealment ?? false),
       scratch: new MixScratch(),
-      concealment: options.concealment ?? false,
       builtIn: options.builtIn ?? (() => null),
       onTicking: (on) => (this.ticking = on),
     });
@@ -167,4 +166,22 @@ export class Simulation {
     if (payloadType === L16) for (let i = 0; i < payload.length; i += 2) samples.push(parts(payload.readInt16BE(i)));
     this.sent.get(id)!.push({ at: this.now, payloadType, marker, sequence, timestamp, ssrc, samples, payload });
   }
+}
+
+export function matrix(rows: Readonly<Record<string, readonly string[]>>): Map<string, Set<string>> {
+  return new Map(Object.entries(rows).map(([listener, sources]) => [listener, new Set(sources)]));
+}
+
+/** Numbers of the frames of one source in what was sent, one per run of equal samples. */
+export function frames(packets: readonly SentPacket[], source: number): number[] {
+  const runs: number[] = [];
+  for (const packet of packets) {
+    for (const sample of packet.samples)
+      if (sample[source] !== 0 && sample[source] !== runs.at(-1)) runs.push(sample[source]!);
+  }
+  return runs;
+}
+
+export function counted(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => ((from + i) % CYCLE) + 1);
 }
