@@ -99,7 +99,7 @@ async function setUps(floor: Floor): Promise<Figure> {
   const through = await withCallee(floor, () => callsPerSecond(floor.earshot.sipPort));
   const port = await freePort();
   const phones = callee(port);
-  const proxy = await Kamailio.start(port);
+  const proxy = await Kamailio.start(port, true);
   try {
     const peer = await callsPerSecond(proxy.port);
     return {

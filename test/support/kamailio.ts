@@ -20,12 +20,15 @@ export class Kamailio {
     this.#folder = folder;
   }
 
-  /** Starts it; what comes from anywhere but `target` goes to `target` (a port on 127.0.0.1). */
-  static async start(target: number): Promise<Kamailio> {
+  /**
+   * Starts it; what comes from anywhere but `target` goes to `target` (a port on 127.0.0.1). `lenient`: also requests
+   * inside a dialog that have no route, for sipp's own callee does not copy the Record-Route.
+   */
+  static async start(target: number, lenient = false): Promise<Kamailio> {
     const program = requireProgram('kamailio');
     const folder = mkdtempSync(join(tmpdir(), 'earshot-kamailio-'));
     const port = await freePort();
-    writeFileSync(join(folder, 'kamailio.cfg'), configuration(port, target));
+    writeFileSync(join(folder, 'kamailio.cfg'), configuration(port, target, lenient));
     const child = new Child('kamailio', program, [
       ...['-f', join(folder, 'kamailio.cfg'), '-DD', '-E', '-n', '1', '-m', '16', '-M', '2'],
       ...['-Y', folder, '-w', folder, '-P', join(folder, 'pid')],
@@ -53,7 +56,7 @@ export class Kamailio {
   }
 }
 
-function configuration(port: number, target: number): string {
+function configuration(port: number, target: number, lenient: boolean): string {
   return `#!KAMAILIO
 debug=1
 log_stderror=yes
@@ -73,6 +76,7 @@ request_route {
   if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
   if (has_totag()) {
     if (loose_route()) { t_relay(); exit; }
+    ${lenient ? 't_relay(); exit;' : ''}
     if (is_method("ACK")) { if (t_check_trans()) t_relay(); exit; }
     sl_send_reply("404", "Not here");
     exit;
