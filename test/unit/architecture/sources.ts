@@ -1,20 +1,38 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
+const NOT_OURS = new Set(['node_modules', '.git', '.cache', 'data']);
+
 /** Every file of the project, as paths from its root: those in git and those about to be added. */
 export function projectFiles(): string[] {
-  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
+  const git = (...args: string[]): string[] =>
+    execFileSync('git', ['ls-files', '-z', ...args], {
+      cwd: ROOT,
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+      .split('\0')
+      .filter((path) => path !== '');
+  try {
+    const removed = new Set(git('--deleted'));
+    return git('--cached', '--others', '--exclude-standard').filter((path) => !removed.has(path));
+  } catch {
+    return filesUnder('').filter((path) => !path.endsWith('.log')); // No git here, or no clone.
+  }
+}
+
+function filesUnder(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = posix.join(folder, entry.name);
+    if (entry.isDirectory()) return NOT_OURS.has(entry.name) ? [] : filesUnder(path);
+    return entry.isFile() ? [path] : [];
   });
-  const removed = execFileSync('git', ['ls-files', '-z', '--deleted'], { cwd: ROOT, encoding: 'utf8' }).split('\0');
-  return listed.split('\0').filter((path) => path !== '' && !removed.includes(path));
 }
 
 export function textOf(path: string): string {
