@@ -62,11 +62,17 @@ export class ControlClient {
     this.#owned.delete(thing);
   }
 
-  /** Called once, when the connection is gone. */
-  close(): void {
+  /** Called once, when the connection is gone. What fails to end does not keep the rest from ending. */
+  close(onFault: (error: unknown) => void = () => undefined): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const thing of [...this.#owned]) thing.clientGone();
+    for (const thing of [...this.#owned]) {
+      try {
+        thing.clientGone();
+      } catch (error) {
+        onFault(error);
+      }
+    }
     this.#owned.clear();
   }
 }

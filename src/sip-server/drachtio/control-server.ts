@@ -8,6 +8,11 @@ import { replyHead } from './wire.ts';
 
 export type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
 
+/** A fault of ours, met with one message or timer: told, and survived. */
+export function logFault(log: Log, error: unknown): void {
+  log('error', `internal fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+}
+
 /** A fault of the client against the protocol: it is told `NO|text` and disconnected. */
 export class ProtocolFault extends Error {
   constructor(text: string) {
@@ -99,7 +104,7 @@ export class ControlServer {
         this.#clients.delete(client);
         this.#options.log('info', `control client ${client.id} disconnected`);
         this.#options.commands.disconnected(client);
-        client.close();
+        client.close((error) => logFault(this.#options.log, error));
       },
     });
   }
@@ -166,7 +171,11 @@ class Connection {
       if (this.#client) this.#options.commands.command(this.#client, tokens, message);
       else this.#authenticate(tokens);
     } catch (error) {
-      if (!(error instanceof ProtocolFault)) throw error;
+      if (!(error instanceof ProtocolFault)) {
+        logFault(this.#options.log, error);
+        this.#client?.reply(tokens[0] ?? '', 'NOK|Server error: internal fault');
+        return;
+      }
       this.#options.log('warn', `control client ${this.#peer}: ${error.message}`);
       this.#client?.flush();
       this.#write(tokens[0] ?? '', `NO|${error.message}`);

@@ -2,6 +2,7 @@
 import { serialize } from '../message/serialize.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../message/types.ts';
 import type { Probe } from '../transaction/client-transaction.ts';
+import { guardedClock } from '../transaction/clock.ts';
 import type { Clock } from '../transaction/clock.ts';
 import type { Send } from '../transaction/driver.ts';
 import { TransactionLayer } from '../transaction/layer.ts';
@@ -13,6 +14,7 @@ import { Bindings } from './bindings.ts';
 import { Router } from './clients.ts';
 import { CommandDesk } from './commands.ts';
 import type { Context } from './context.ts';
+import { logFault } from './control-server.ts';
 import type { Log } from './control-server.ts';
 import type { Incoming } from './incoming.ts';
 import { Network } from './network.ts';
@@ -51,17 +53,23 @@ export class Core implements Context, TransactionUser {
   readonly #desk: NetworkDesk;
 
   constructor({ transport, clock, log, resolve, probe }: CoreOptions) {
-    this.clock = clock;
     this.log = log;
+    const onFault = (error: unknown): void => logFault(log, error);
+    this.clock = guardedClock(clock, onFault);
     this.#transport = transport;
     const now = (): number => clock.now();
     this.bindings = new Bindings(now);
     this.proxied = new ProxiedDialogs(now);
     const listenPoints = (): TransportLayer['listenPoints'] => transport.listenPoints;
-    const network = { listenPoints, bindings: this.bindings, now };
+    const network = { listenPoints, bindings: this.bindings, now, onFault };
     this.network = new Network(resolve === undefined ? network : { ...network, resolve });
     const send: Send = (octets, flow) => this.send(octets, flow);
-    this.layer = new TransactionLayer({ clock, send, user: this, ...(probe === undefined ? {} : { probe }) });
+    this.layer = new TransactionLayer({
+      clock: this.clock,
+      send,
+      user: this,
+      ...(probe === undefined ? {} : { probe }),
+    });
     this.commands = new CommandDesk(this);
     this.#desk = new NetworkDesk(this);
     transport.onMessage = (received) => this.layer.receive(received);

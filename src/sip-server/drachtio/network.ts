@@ -29,6 +29,8 @@ export interface NetworkOptions {
   readonly bindings: Bindings;
   readonly now: () => number;
   readonly resolve?: ResolveOptions;
+  /** Told of a fault of whoever asked for the way, once a name has been looked up. */
+  readonly onFault: (error: unknown) => void;
 }
 
 const DNS_CACHE_MS = 30_000;
@@ -169,10 +171,12 @@ export class Network {
     if (isIP(host) !== 0) {
       return done(this.#checked(protocol, { host: plainAddress(host), port: uri.port ?? DEFAULT_PORT[protocol] }));
     }
-    this.#lookUp(host, uri.port, protocol).then(
-      (targets) => done(this.#checked(protocol, this.#usable(protocol, targets))),
-      () => done(new LocateError('dns', 'DNS Error')),
-    );
+    this.#lookUp(host, uri.port, protocol)
+      .then(
+        (targets) => done(this.#checked(protocol, this.#usable(protocol, targets))),
+        () => done(new LocateError('dns', 'DNS Error')),
+      )
+      .catch(this.#options.onFault);
   }
 
   /** sips is tls; an explicit transport must be one of ours; else UDP if we have it. */

@@ -47,6 +47,21 @@ export function stoppableClock(clock: Clock): Clock & { stop(): void } {
   };
 }
 
+/** A clock under which a fault met by a timer is told, and ends nothing else. */
+export function guardedClock(clock: Clock, onFault: (error: unknown) => void): Clock {
+  return {
+    now: () => clock.now(),
+    after: (ms, run) =>
+      clock.after(ms, () => {
+        try {
+          run();
+        } catch (error) {
+          onFault(error);
+        }
+      }),
+  };
+}
+
 /** The timers of one transaction or dialog: setting a name replaces it, `clearAll` ends them all. */
 export class Timers<Name extends string> {
   readonly #clock: Clock;

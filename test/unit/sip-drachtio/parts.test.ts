@@ -199,7 +199,10 @@ describe('registered contacts', () => {
 });
 
 function network(...points: ListenPoint[]): Network {
-  return new Network({ listenPoints: () => points, bindings: new Bindings(() => 0), now: () => 0 });
+  const onFault = (error: unknown): never => {
+    throw error;
+  };
+  return new Network({ listenPoints: () => points, bindings: new Bindings(() => 0), now: () => 0, onFault });
 }
 
 function locate(n: Network, uri: string): string {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { header, responseTo } from '../../../src/sip-server/message/index.ts';
 import type { SipResponse } from '../../../src/sip-server/message/index.ts';
 import { cancelOf } from '../../../src/sip-server/transaction/client-transaction.ts';
+import { guardedClock } from '../../../src/sip-server/transaction/clock.ts';
 import { FakeClock, FakeNetwork } from './fake.ts';
 import { Stack } from './stack.ts';
 
@@ -164,6 +165,21 @@ describe('over a reliable transport', () => {
     a.send('OPTIONS', B);
     await clock.advance(1);
     expect(a.failures).toEqual(['transport']);
+  });
+});
+
+describe('a clock that is guarded', () => {
+  it('tells of what a timer throws, and goes on', async () => {
+    const hand = new FakeClock();
+    const faults: unknown[] = [];
+    const clock = guardedClock(hand, (error) => faults.push(error));
+    let ran = false;
+    clock.after(1, () => {
+      throw new Error('a fault');
+    });
+    clock.after(2, () => (ran = true));
+    await hand.advance(5);
+    expect([faults.map(String), ran, clock.now()]).toEqual([['Error: a fault'], true, hand.now()]);
   });
 });
 
