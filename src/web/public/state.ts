@@ -121,6 +121,8 @@ function nameOf(value: unknown): string | null {
 /** Why an action is not possible; null where it is. */
 export function whyNot(action: ActionView, call: CallView): string | null {
   if (action.allowed) return null;
+  // The server checks this last; the click turns the browser into a phone, or names another.
+  if (action.code === 'no_phone' && bringsPhone()) return null;
   if (action.code === 'agent_supervised') {
     const me = state.me?.id;
     const other = call.supervisions.find((each) => each.state !== 'ended' && each.supervisor.id !== me);
@@ -177,6 +179,11 @@ export function queueName(id: string | null): string | null {
 export function userName(id: string | null): string | null {
   if (id === null) return null;
   return (state.live.agents.get(id) ?? state.live.supervisors.get(id))?.name ?? id;
+}
+
+function bringsPhone(): boolean {
+  const other = state.otherPhone?.trim() ?? '';
+  return other !== '' || phoneChoice() === 'browser';
 }
 
 /** What the server offers, as `POST /calls/{id}/hold`. */

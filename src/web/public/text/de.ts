@@ -92,7 +92,7 @@ export const de: Texts = {
   'mode.listen': 'Mithören',
   'mode.whisper': 'Flüstern',
   'mode.barge': 'Aufschalten',
-  'mode.listen.hint': 'Sie hören das Gespräch. Niemand hört Sie.',
+  'mode.listen.hint': 'Sie hören beide. Niemand hört Sie.',
   'mode.whisper.hint': 'Nur der Agent hört Sie.',
   'mode.barge.hint': 'Alle hören Sie.',
   'mode.now.listen': 'hört mit',

@@ -89,7 +89,7 @@ export const en = {
   'mode.listen': 'Listen',
   'mode.whisper': 'Whisper',
   'mode.barge': 'Barge in',
-  'mode.listen.hint': 'You hear the conversation. Nobody hears you.',
+  'mode.listen.hint': 'You hear both. Nobody hears you.',
   'mode.whisper.hint': 'Only the agent hears you.',
   'mode.barge.hint': 'Everybody hears you.',
   'mode.now.listen': 'listening',

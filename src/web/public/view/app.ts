@@ -30,7 +30,7 @@ export function appView(): TemplateResult {
   if (state.me === null) return html`${signInView()}${toasts()}`;
   return html`<a class="skip" href="#content" @click=${skip}>${t('app.skip')}</a>
     ${header()}${lineNotice()}${elsewhereNotice()}
-    <main id="content" tabindex="-1" class="page ${state.page}">${page()}</main>
+    <main id="content" tabindex="-1" class="page">${page()}</main>
     ${phoneBar()}${dialogView()}${toasts()}`;
 }
 

@@ -10,7 +10,7 @@ import { list, t } from '../text/index.ts';
 import { initials } from './parts.ts';
 
 const WIDTH = 360;
-const HEIGHT = 214;
+const HEIGHT = 212;
 const RADIUS = 25;
 /** dBov above which somebody is taken to talk. */
 export const TALKING = -45;
@@ -37,13 +37,13 @@ function place(call: CallView): Node[] {
   const below = people.filter((p) => p.role !== 'supervisor');
   const spread = (row: readonly ParticipantView[], y: number): Node[] =>
     row.map((p, i) => ({ p, y, x: row.length === 1 ? WIDTH / 2 : 62 + (i * (WIDTH - 124)) / (row.length - 1) }));
-  return above.length === 0 ? spread(below, 74) : [...spread(below, 152), ...spread(above, 44)];
+  return above.length === 0 ? spread(below, 48) : [...spread(below, 146), ...spread(above, 40)];
 }
 
 export function diagram(call: CallView): TemplateResult {
   const nodes = place(call);
   if (nodes.length === 0) return html`<p class="faint">${t('hears.none')}</p>`;
-  const height = nodes.some(({ p }) => p.role === 'supervisor') ? HEIGHT : 134;
+  const height = nodes.some(({ p }) => p.role === 'supervisor') ? HEIGHT : 114;
   const at = new Map(nodes.map((node) => [node.p.id, node]));
   const arrows = nodes.flatMap((listener) =>
     listener.p.hears.flatMap((id) => {
@@ -113,15 +113,26 @@ function arrow(source: Node, listener: Node): TemplateResult {
 }
 
 function person({ p, x, y }: Node): TemplateResult {
-  const state_ = p.state === 'connected' ? '' : p.state;
-  const music = p.hears.includes('music');
-  return svg`<g class="node ${p.role} ${state_} ${isTalking(p.id) ? 'talking' : ''}" transform="translate(${x} ${y})">
+  const rest = p.state === 'connected' ? '' : p.state;
+  const role = p.state === 'connected' ? roleText(p) : t(p.state === 'ringing' ? 'who.ringing' : 'who.held');
+  return svg`<g class="node ${p.role} ${rest} ${isTalking(p.id) ? 'talking' : ''}" transform="translate(${x} ${y})">
     <circle class="halo" r="${RADIUS + 4}"/><circle r="${RADIUS}"/>
     <text class="initials" dy="5">${initials(p.name === '' ? p.address : p.name)}</text>
-    <text class="label" y="${RADIUS + 19}">${short(nameOf(p))}</text>
-    <text class="role" y="${RADIUS + 34}">${p.state === 'connected' ? roleText(p) : t(p.state === 'ringing' ? 'who.ringing' : 'who.held')}</text>
-    ${music ? svg`<g class="music" transform="translate(${RADIUS - 6} ${-RADIUS + 4})"><circle r="10"/><text dy="4.5">♪</text></g>` : nothing}
+    ${p.role === 'supervisor' ? beside(nameOf(p), role, x) : beneath(nameOf(p), role)}
+    ${p.hears.includes('music') ? svg`<g class="music" transform="translate(${RADIUS - 6} ${4 - RADIUS})"><circle r="10"/><text dy="4.5">♪</text></g>` : nothing}
   </g>`;
+}
+
+function beneath(name: string, role: string): TemplateResult {
+  return svg`<text y="${RADIUS + 18}">${short(name)}</text><text class="role" y="${RADIUS + 33}">${role}</text>`;
+}
+
+/** Above the conversation the arrows go down; so the name stands at the side that has room. */
+function beside(name: string, role: string, x: number): TemplateResult {
+  const right = x <= WIDTH / 2;
+  const at = right ? RADIUS + 10 : -RADIUS - 10;
+  const side = right ? 'start' : 'end';
+  return svg`<text class=${side} x=${at} y="-13">${short(name)}</text><text class="role ${side}" x=${at} y="2">${role}</text>`;
 }
 
 export function roleText(p: ParticipantView): string {

@@ -110,7 +110,7 @@ function current(call: CallView): TemplateResult {
     (p) => p.userId !== state.me?.id && p.role !== 'supervisor' && p.state !== 'left',
   );
   const name = call.direction === 'internal' && other !== undefined ? other.name : customerName(call);
-  return html`<div class="talk">
+  return html`<div class="conversation">
     <header class="caller">
       <span class="avatar large">${initials(name)}</span>
       <div>

@@ -22,7 +22,7 @@ export function paneView(): TemplateResult {
   const call = live ?? state.lastSeen;
   return html`<aside class="pane" aria-label=${t('pane.label')}>
     <div class="bar">
-      ${button({ label: t('pane.back'), icon: 'back', kind: 'quiet', bare: true, onClick: () => go('calls') })}
+      ${button({ label: t('pane.back'), icon: 'back', kind: 'quiet', onClick: () => go('calls') })}
       <span class="spacer"></span>
       ${button({ label: t('pane.close'), icon: 'close', kind: 'quiet', bare: true, onClick: () => go('calls') })}
     </div>

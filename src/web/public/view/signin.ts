@@ -45,7 +45,14 @@ export function signInView(): TemplateResult {
       ${state.signInNotice === null ? nothing : html`<p class="notice">${icon('info')}<span>${t(state.signInNotice)}</span></p>`}
       <label class="field"
         ><span class="name">${t('signin.user')}</span>
-        <input name="username" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="64" required
+        <input
+          name="username"
+          autocomplete="username"
+          autocapitalize="none"
+          spellcheck="false"
+          maxlength="64"
+          required
+          autofocus
       /></label>
       <label class="field"
         ><span class="name">${t('signin.password')}</span>

@@ -129,7 +129,7 @@ function targetPicker(call: CallView): TemplateResult | typeof nothing {
 function control(call: CallView, own: SupervisionView): TemplateResult {
   const ringing = own.state === 'ringing';
   const busy = `supervision ${own.id}`;
-  return html`<div class="own ${own.mode} ${own.state} ${own.paused ? 'paused' : ''}">
+  return html`<div class="control ${own.mode} ${own.state} ${own.paused ? 'paused' : ''}">
     <p class="now" role="status">
       ${icon(MODE_ICONS[own.mode])}<span
         ><strong>${ringing ? ringingText() : t('sup.you', { mode: doing(own) })}</strong> ${
