@@ -16,6 +16,8 @@ import type { Figure } from './table.ts';
 
 const CHANGES = 200;
 const SETUPS = 400;
+const HELD_UP_MS = 60;
+const RUNS = 5;
 const CALLS_AT_ONCE = 20;
 
 const USERS = loadUsers(100);
@@ -66,8 +68,22 @@ async function patchToAudible(floor: Floor): Promise<Figure[]> {
   ];
 }
 
-/** Frames between agent and customer that were not heard exactly once, and breaks in either stream. */
+/**
+ * Frames between agent and customer that were not heard exactly once, and breaks in either stream. Where the machine held
+ * the test's own senders up for longer than any jitter buffer lasts, the run says nothing and is made again.
+ */
 async function lostFrames(floor: Floor): Promise<Figure> {
+  const name = `frames lost in ${CHANGES} mode changes by API`;
+  for (let run = 1; ; run += 1) {
+    const { wrong, heldUp } = await changesRun(floor);
+    if (heldUp === 0) return { name, value: wrong, unit: 'frames', wanted: 0 };
+    if (run === RUNS)
+      return { name: `${name}, on a machine that is too busy`, value: wrong, unit: 'frames', wanted: 0 };
+    await floor.clear();
+  }
+}
+
+async function changesRun(floor: Floor): Promise<{ wrong: number; heldUp: number }> {
   const { customer, agent, callId } = await floor.conversation();
   const phone = await floor.phone('sam', { answersByItself: true });
   phone.ear.send('silence');
@@ -87,11 +103,13 @@ async function lostFrames(floor: Floor): Promise<Figure> {
   await sleep(300);
   const to = performance.now();
   let wrong = 0;
+  let heldUp = 0;
   for (const ear of [customer.ear, agent.ear]) {
     const { lost, doubled } = countFrames(ear.audioBetween(from, to));
     wrong += lost.length + doubled.length + continuityFaults(ear.packetsBetween(from, to)).length;
+    heldUp += ear.lateFrames(from, to, HELD_UP_MS);
   }
-  return { name: `frames lost in ${CHANGES} mode changes by API`, value: wrong, unit: 'frames', wanted: 0 };
+  return { wrong, heldUp };
 }
 
 /** Complete calls a second, INVITE to the answer to BYE; beside the same phones through a stateful SIP proxy. */

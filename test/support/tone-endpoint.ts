@@ -128,8 +128,8 @@ export class ToneEndpoint implements Ear {
     return joinPcm(this.packetsBetween(from, to).map((packet) => decode(codecOf(packet.payloadType), packet.payload)));
   }
 
-  lateFrames(from: number, to: number): number {
-    return this.#late.filter(({ at }) => at >= from && at <= to).length;
+  lateFrames(from: number, to: number, byMs = LATE_MS): number {
+    return this.#late.filter(({ at, ms }) => at >= from && at <= to && ms > byMs).length;
   }
 
   /** Telephone-events received, packet by packet. */
