@@ -147,7 +147,7 @@ function measure(metrics: Metrics, now: () => number): RequestHandler {
     const begun = now();
     res.on('finish', () => {
       const route = res.locals['route'] as string | undefined;
-      if (route === '/events') return;
+      if (route === '/events' || route === '/calls/{id}/levels') return;
       metrics.observe(req.method, route ?? 'other', res.statusCode, Math.max(0, now() - begun) / 1000);
     });
     next();

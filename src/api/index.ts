@@ -9,6 +9,7 @@ import { createApp, type Health } from './app.ts';
 import { createAuth } from './auth.ts';
 import { createCredentials } from './credentials.ts';
 import { createEventStreams } from './events.ts';
+import { createLevelStreams } from './levels.ts';
 import { RateLimiter } from './limits.ts';
 import { createMetrics, type MetricSource } from './metrics.ts';
 import { openApiOf } from './openapi.ts';
@@ -86,7 +87,8 @@ export function createApi(options: ApiOptions): Api {
     ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
   });
   const archive = options.archive ?? null;
-  const services: Services = { control, config, webrtc: options.webrtc, archive, auth, events };
+  const levels = createLevelStreams({ control, auth, maxClients: limits.eventClients });
+  const services: Services = { control, config, webrtc: options.webrtc, archive, auth, events, levels };
   const softphone = new Softphone({
     config,
     webrtc: options.webrtc,
@@ -147,6 +149,7 @@ export function createApi(options: ApiOptions): Api {
     close() {
       closing ??= close(server, () => {
         events.close();
+        levels.close();
       });
       return closing;
     },

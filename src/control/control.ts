@@ -14,11 +14,12 @@ import type {
   ControlEvent,
   ControlService,
   Destination,
+  LevelWatcher,
   StartSupervision,
   TimelineEntry,
 } from './service.ts';
 import { Supervising } from './supervising.ts';
-import { seesUser } from './visibility.ts';
+import { seesUser, shownLevels } from './visibility.ts';
 
 export type ControlOptions = HouseOptions;
 
@@ -222,6 +223,24 @@ export class Control implements ControlService {
   subscribe(actor: Actor, lastId: number | null, listener: (event: ControlEvent) => void): () => void {
     const { userId } = this.#house.person(actor);
     return this.#house.bus.subscribe(userId, lastId, this.#house.at(), listener);
+  }
+
+  watchLevels(actor: Actor, callId: string, watcher: LevelWatcher): () => void {
+    const house = this.#house;
+    const controller = house.liveCall(house.person(actor), callId);
+    const end = (): void => {
+      if (stop()) watcher.onEnd();
+    };
+    const stop = controller.watchLevels({
+      onLevels: (levels) => {
+        const person = house.agents.person(actor.userId);
+        const sight = person === undefined ? null : house.sight(person, controller.state);
+        if (sight === null) end();
+        else watcher.onLevels(Object.fromEntries(shownLevels(controller.state, levels, sight)));
+      },
+      onEnd: () => watcher.onEnd(),
+    });
+    return () => void stop();
   }
 
   lastEventId(): number {

@@ -30,6 +30,13 @@ export interface CallHost {
   webrtc(userId: string): boolean;
 }
 
+/** Who looks at the levels of a call, by participant. */
+export interface LevelsOf {
+  onLevels(levels: ReadonlyMap<string, number>): void;
+  /** The call has ended. */
+  onEnd(): void;
+}
+
 interface Waiter {
   readonly version: number;
   resolve(): void;
@@ -49,6 +56,7 @@ export class CallController implements LineOwner {
   #running = false;
   #waiters: Waiter[] = [];
   #disclosed = new Set<string>();
+  readonly #watchers = new Set<LevelsOf>();
   #closed = false;
 
   constructor(host: CallHost, state: Call) {
@@ -105,6 +113,27 @@ export class CallController implements LineOwner {
 
   refer(leg: string, refer: ReferRequest): void {
     this.#host.refer(this, leg, refer);
+  }
+
+  /** Levels are measured while at least one watches. Returns a function that ends it: false where it has ended already. */
+  watchLevels(watcher: LevelsOf): () => boolean {
+    if (this.#closed) throw new Refusal('conflict', 'The call has ended.');
+    this.#watchers.add(watcher);
+    if (this.#watchers.size === 1) this.#measure(true);
+    return () => {
+      if (!this.#watchers.delete(watcher)) return false;
+      if (this.#watchers.size === 0) this.#measure(false);
+      return true;
+    };
+  }
+
+  #measure(on: boolean): void {
+    this.bridge.then(
+      (bridge) => {
+        if (!this.#closed && on === this.#watchers.size > 0) bridge.watchLevels(on);
+      },
+      () => undefined, // Without a bridge the call ends, and the watchers with it.
+    );
   }
 
   /** Resolves once the matrix of the current state is in force; rejects with `media_unavailable`. */
@@ -239,6 +268,9 @@ export class CallController implements LineOwner {
     this.#closed = true;
     this.#timers.close();
     this.#rejectWaiters(new Refusal('conflict', 'The call has ended.'));
+    const watchers = [...this.#watchers];
+    this.#watchers.clear();
+    for (const watcher of watchers) watcher.onEnd();
     this.bridge.then(
       (bridge) => detached(this.log, 'close bridge', bridge.close()),
       () => undefined,
@@ -252,7 +284,9 @@ export class CallController implements LineOwner {
         this.log('info', `call ${this.id}: nothing received from ${leg} for ${seconds} s`);
         this.#lines.get(leg)?.probe();
       },
-      onLevels: () => undefined,
+      onLevels: (levels) => {
+        for (const watcher of [...this.#watchers]) watcher.onLevels(levels);
+      },
       onLost: (error) => this.post({ type: 'mediaLost', detail: error.message }),
     };
   }

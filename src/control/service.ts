@@ -35,6 +35,14 @@ export type Destination = { readonly agent: string } | { readonly queue: string 
 /** R-ACT-4: the call, and by how many units the agent's capacity is exceeded. */
 export type Assigned = CallView & { readonly excess: number };
 
+/** Somebody who looks at how loud the parties of a call are. */
+export interface LevelWatcher {
+  /** dBov (-127 to 0) by participant, some times a second. */
+  onLevels(levels: Readonly<Record<string, number>>): void;
+  /** The call has ended, or may not be seen any more. Called once, and nothing after it. */
+  onEnd(): void;
+}
+
 export interface ControlService {
   agents(actor: Actor): readonly UserView[];
   supervisors(actor: Actor): readonly UserView[];
@@ -89,6 +97,12 @@ export interface ControlService {
    * same object for all of them, so that it is serialised once.
    */
   subscribe(actor: Actor, lastId: number | null, listener: (event: ControlEvent) => void): () => void;
+
+  /**
+   * Levels of the parties, as far as the actor sees them (R-SEE-2), measured while somebody watches. Throws `not_found`.
+   * Returns a function that ends it; idempotent.
+   */
+  watchLevels(actor: Actor, callId: string, watcher: LevelWatcher): () => void;
 
   /** Id of the newest event, 0 before the first: what a client that connects now has seen. */
   lastEventId(): number;

@@ -25,6 +25,19 @@ export function sight(person: Person, call: Call, everyone: boolean): 'full' | '
   return everyone ? 'full' : 'plain';
 }
 
+/** R-SEE-2: who does not see supervisors does not see them talk either. */
+export function shownLevels(
+  call: Call,
+  levels: ReadonlyMap<string, number>,
+  sight: 'full' | 'plain',
+): readonly (readonly [string, number])[] {
+  const shown = call.participants.filter((p) => isLive(p) && (sight === 'full' || p.role !== 'supervisor'));
+  return shown.flatMap(({ id }) => {
+    const level = levels.get(id);
+    return level === undefined ? [] : [[id, Math.round(level)] as const];
+  });
+}
+
 /** Supervisors and admins see the people of their teams; an agent the agents of the own team, not who supervises them. */
 export function seesUser(
   person: Person,

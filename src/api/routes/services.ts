@@ -4,6 +4,7 @@ import type { Archive } from '../../control/archive.ts';
 import type { ControlService } from '../../control/service.ts';
 import type { Auth } from '../auth.ts';
 import type { EventStreams } from '../events.ts';
+import type { LevelStreams } from '../levels.ts';
 
 export interface Services {
   readonly control: ControlService;
@@ -13,4 +14,5 @@ export interface Services {
   readonly archive: Archive | null;
   readonly auth: Auth;
   readonly events: EventStreams;
+  readonly levels: LevelStreams;
 }

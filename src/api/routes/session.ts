@@ -5,7 +5,7 @@ import { nothing, signIn } from '../schemas/requests.ts';
 import { me, permission } from '../schemas/views.ts';
 import type { Services } from './services.ts';
 
-export function sessionRoutes({ auth, config, control, events, webrtc }: Services): Route[] {
+export function sessionRoutes({ auth, config, control, events, levels, webrtc }: Services): Route[] {
   const meOf = ({ user }: Identity): unknown => ({
     id: user.id,
     name: user.name,
@@ -42,7 +42,9 @@ export function sessionRoutes({ auth, config, control, events, webrtc }: Service
       handle({ actor, identity, res }) {
         control.assertMaySignOut(actor);
         auth.signOut(res, identity);
-        if (identity.session !== null) events.endSession(identity.session.key);
+        if (identity.session === null) return;
+        events.endSession(identity.session.key);
+        levels.endSession(identity.session.key);
       },
     }),
     route({

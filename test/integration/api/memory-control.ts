@@ -5,7 +5,14 @@
 import type { CallView, QueueView, SupervisionView, UserView } from '../../../src/call/views.ts';
 import { Refusal, type ErrorCode } from '../../../src/call/errors.ts';
 import type { Config } from '../../../src/config/schema.ts';
-import type { Actor, Assigned, ControlEvent, ControlService, Destination } from '../../../src/control/service.ts';
+import type {
+  Actor,
+  Assigned,
+  ControlEvent,
+  ControlService,
+  Destination,
+  LevelWatcher,
+} from '../../../src/control/service.ts';
 
 const AT = '2026-01-02T03:04:05.678Z';
 
@@ -21,6 +28,7 @@ export class MemoryControl implements ControlService {
   fault: Error | null = null;
   /** Events that are kept. */
   kept: ControlEvent[] = [];
+  readonly watchers = new Set<LevelWatcher>();
   readonly listeners = new Set<{ actor: Actor; listener: (event: ControlEvent) => void }>();
   #lastId = 0;
 
@@ -243,6 +251,11 @@ export class MemoryControl implements ControlService {
     const entry = { actor, listener };
     this.listeners.add(entry);
     return () => this.listeners.delete(entry);
+  }
+  watchLevels(actor: Actor, callId: string, watcher: LevelWatcher): () => void {
+    this.call(actor, callId);
+    this.watchers.add(watcher);
+    return () => void this.watchers.delete(watcher);
   }
   lastEventId(): number {
     return this.#lastId;
