@@ -10,6 +10,7 @@ import { timerAsUas } from '../dialog/session-timer.ts';
 import { parseCSeq, parseDeltaSeconds } from '../message/fields.ts';
 import { hasToken, header } from '../message/headers.ts';
 import type { Header, RAck, SipRequest, SipResponse } from '../message/types.ts';
+import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import { TIMEOUT, retransmitMs } from '../transaction/timing.ts';
 import type { Received } from '../transport/types.ts';
 import { Accepted } from './accepted-invite.ts';
@@ -190,6 +191,13 @@ export class IncomingInvite extends Incoming {
     if (outstanding && this.session) this.session.latePrack = { rseq: outstanding.rseq, cseq: this.#cseq };
     this.#reliable = { ...this.#reliable, waiting: [] };
     this.finish();
+  }
+
+  /** An early dialog that the application has begun here ends with that; the proxy's callee makes the real one. */
+  override handOver(): ServerTransaction {
+    const { session } = this;
+    if (this.#initial && session) endSession(this.context, session, 'normal-release');
+    return super.handOver();
   }
 
   protected override finish(): void {

@@ -168,6 +168,8 @@ export class OutgoingInvite extends Outgoing {
   protected override failed(status: number, reason?: string): void {
     if (this.#final) return;
     this.#over();
+    // 9.1: no state waits for a final response for ever; a late 2xx is still met for a while
+    this.#timers.set('late', TIMEOUT, () => this.transaction?.abandon());
     const { session, context } = this;
     if (this.#initial && session) endSession(context, session, 'system-error-initiated-termination');
     super.failed(status, reason);

@@ -6,6 +6,7 @@ import { header, withoutHeader } from '../message/headers.ts';
 import { newTag } from '../message/ids.ts';
 import { responseTo } from '../message/response.ts';
 import type { SipRequest, SipResponse } from '../message/types.ts';
+import type { ClientTransaction } from '../transaction/client-transaction.ts';
 import type { Flow, Received } from '../transport/types.ts';
 import type { ControlClient, Owned } from './clients.ts';
 import { deliver, deliverLocal } from './context.ts';
@@ -30,6 +31,7 @@ export class Outgoing implements Owned {
   readonly session: Session | undefined;
   protected readonly context: Context;
   protected flow: Flow | undefined;
+  protected transaction: ClientTransaction | undefined;
   #done = false;
 
   constructor({ context, owner, request, session }: OutgoingInit) {
@@ -69,7 +71,7 @@ export class Outgoing implements Owned {
 
   #transmit(flow: Flow): void {
     this.flow = flow;
-    this.context.layer.send(this.request, flow, {
+    this.transaction = this.context.layer.send(this.request, flow, {
       response: (response, received) => this.response(response, received),
       failed: (reason) => this.failed(reason === 'timeout' ? 408 : 503),
     });

@@ -5,6 +5,7 @@ import { newTag } from '../message/ids.ts';
 import { prependHeader } from '../message/headers.ts';
 import type { SipRequest, SipResponse } from '../message/types.ts';
 import { cancelOf } from '../transaction/client-transaction.ts';
+import type { ClientTransaction } from '../transaction/client-transaction.ts';
 import { Timers } from '../transaction/clock.ts';
 import { TIMEOUT, TIMER_C } from '../transaction/timing.ts';
 import type { Flow } from '../transport/types.ts';
@@ -28,9 +29,10 @@ export class ProxyBranch {
   readonly #context: Context;
   readonly #options: BranchOptions;
   readonly #events: BranchEvents;
-  readonly #timers: Timers<'provisional' | 'final' | 'C' | 'cancel'>;
+  readonly #timers: Timers<'provisional' | 'final' | 'C' | 'cancel' | 'late'>;
   #request: SipRequest | undefined;
   #flow: Flow | undefined;
+  #transaction: ClientTransaction | undefined;
   #ringing = false;
   #over = false;
   #cancelled = false;
@@ -50,7 +52,7 @@ export class ProxyBranch {
     this.#request = request;
     this.#flow = flow;
     const { provisionalTimeout, finalTimeout } = this.#options;
-    this.#context.layer.send(request, flow, {
+    this.#transaction = this.#context.layer.send(request, flow, {
       response: (response, received) => this.#response(response, received.flow),
       failed: (reason) => this.fail(reason === 'timeout' ? 408 : 503),
     });
@@ -85,6 +87,7 @@ export class ProxyBranch {
   fail(status: number): void {
     if (this.#over) return;
     this.#finish();
+    this.#timers.set('late', TIMEOUT, () => this.#transaction?.abandon());
     this.#events.gaveUp(status);
   }
 

@@ -14,13 +14,18 @@ export class Rig {
   readonly network: FakeNetwork;
   readonly core: Core;
   readonly transport: FakeTransport;
+  /** Faults of the server itself; there must be none. */
+  readonly faults: string[] = [];
   #apps = 0;
 
   constructor(options: { address?: string; network?: FakeNetwork; protocol?: Protocol } = {}) {
     this.network = options.network ?? new FakeNetwork(new FakeClock());
     this.clock = this.network.clock;
     this.transport = new FakeTransport(this.network, options.address ?? SERVER, options.protocol ?? 'udp');
-    this.core = new Core({ transport: this.transport, clock: this.clock, log: () => undefined });
+    const log = (level: string, message: string): void => {
+      if (level === 'error') this.faults.push(message);
+    };
+    this.core = new Core({ transport: this.transport, clock: this.clock, log });
   }
 
   app(...verbs: string[]): App {
