@@ -169,7 +169,8 @@ export class OutgoingInvite extends Outgoing {
     if (this.#final) return;
     this.#over();
     // 9.1: no state waits for a final response for ever; a late 2xx is still met for a while
-    this.#timers.set('late', TIMEOUT, () => this.transaction?.abandon());
+    const { transaction } = this;
+    if (transaction && !transaction.over) this.#timers.set('late', TIMEOUT, () => transaction.abandon());
     const { session, context } = this;
     if (this.#initial && session) endSession(context, session, 'system-error-initiated-termination');
     super.failed(status, reason);

@@ -87,7 +87,8 @@ export class ProxyBranch {
   fail(status: number): void {
     if (this.#over) return;
     this.#finish();
-    this.#timers.set('late', TIMEOUT, () => this.#transaction?.abandon());
+    const transaction = this.#transaction;
+    if (transaction && !transaction.over) this.#timers.set('late', TIMEOUT, () => transaction.abandon());
     this.#events.gaveUp(status);
   }
 

@@ -42,6 +42,10 @@ export abstract class Driver {
     return this.#state;
   }
 
+  get over(): boolean {
+    return this.#state === 'terminated';
+  }
+
   /** Where its messages go. */
   protected abstract get flow(): Flow;
 
