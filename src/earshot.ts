@@ -4,7 +4,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createFreeSwitchEngine } from '../media/freeswitch/index.ts';
 import { createMediasoupEngine } from '../media/mediasoup/index.ts';
 import type { MediaEngine } from '../media/engine.ts';
 import { createApi, type MetricSource } from './api/index.ts';
@@ -14,8 +16,8 @@ import { teamsOf } from './control/directory.ts';
 import { createControl, type Control } from './control/index.ts';
 import type { Clock } from './control/ports.ts';
 import type { Log } from './log.ts';
-import { mediaMetrics, sipMetrics, storeMetrics, threadMetrics } from './metrics.ts';
-import { createSignalling, type SrfOptions } from './sip/index.ts';
+import { mediaMetrics, poolMetrics, sipMetrics, storeMetrics, threadMetrics } from './metrics.ts';
+import { createMediaCaller, createSignalling, type MediaCaller, type SrfOptions } from './sip/index.ts';
 import { startSipServer, type SipServer } from './sip-server/index.ts';
 import { openStore, type Store } from './store/index.ts';
 import { version } from './version.ts';
@@ -103,12 +105,17 @@ export async function startEarshot(config: Config, { data, log, signal }: Earsho
       () => sipServer(config, log),
       async (made) => made?.server.close(),
     );
+    const srfOptions = sip?.srf ?? config.sip.drachtio;
+    const caller =
+      config.media.engine === 'freeswitch'
+        ? await part('sip', () => createMediaCaller(srfOptions, clock, log), close)
+        : null;
+    if (caller !== null) await part('sip', () => Promise.race([caller.start(), aborted(signal)]));
     const { engine: media, metrics } = await part(
       'media',
-      () => mediaEngine(config, log),
+      () => (caller === null ? mediasoup(config, log) : freeswitch(config, caller, log)),
       ({ engine }) => engine.close(),
     );
-    const srfOptions = sip?.srf ?? config.sip.drachtio;
     const signalling = await part('sip', () => createSignalling({ config, srfOptions, log, clock }), close);
     const control = createControl({ config, signalling, media, clock, log, journal: store });
     closers.push(() => goodbye(control, sip?.server ?? null));
@@ -196,9 +203,8 @@ interface Media {
   readonly metrics: readonly MetricSource[];
 }
 
-async function mediaEngine(config: Config, log: Log): Promise<Media> {
-  const { engine: name, address, announcedAddress, rtpPorts, codecs, threads, music } = config.media;
-  if (name === 'freeswitch') throw new Error('the engine freeswitch is not part of this version; expected mediasoup');
+async function mediasoup(config: Config, log: Log): Promise<Media> {
+  const { address, announcedAddress, rtpPorts, codecs, threads, music } = config.media;
   const engine = await createMediasoupEngine({
     address,
     rtpPorts,
@@ -209,6 +215,19 @@ async function mediaEngine(config: Config, log: Log): Promise<Media> {
     log,
   });
   return { engine, metrics: threadMetrics(() => engine.threadStats()) };
+}
+
+/** Addresses and ports of RTP are in FreeSWITCH's own configuration. */
+async function freeswitch(config: Config, sip: MediaCaller, log: Log): Promise<Media> {
+  const { freeswitch: servers, codecs, music } = config.media;
+  const engine = await createFreeSwitchEngine({
+    servers,
+    sip,
+    codecs,
+    ...(music === undefined ? {} : { music: resolve(music) }),
+    log,
+  });
+  return { engine, metrics: poolMetrics(() => engine.servers()) };
 }
 
 /** The teams whose supervisors may see a closed call: of its queue and of everyone in it. */

@@ -70,6 +70,27 @@ export function threadMetrics(stats: () => Promise<readonly ThreadFigures[]>): M
   ];
 }
 
+/** The pool of FreeSWITCH servers, one series a server. */
+export function poolMetrics(
+  servers: () => readonly { readonly name: string; readonly up: boolean; readonly calls: number }[],
+): MetricSource[] {
+  const per = (
+    name: string,
+    help: string,
+    pick: (server: ReturnType<typeof servers>[number]) => number,
+  ): MetricSource => ({
+    name,
+    help,
+    type: 'gauge',
+    labels: ['server'],
+    read: () => servers().map((server) => ({ labels: { server: server.name }, value: pick(server) })),
+  });
+  return [
+    per('earshot_freeswitch_up', 'Whether a FreeSWITCH of the pool is connected', (s) => (s.up ? 1 : 0)),
+    per('earshot_freeswitch_calls', 'Calls pinned to a FreeSWITCH of the pool', (s) => s.calls),
+  ];
+}
+
 export function storeMetrics(store: Store): MetricSource[] {
   return [
     {

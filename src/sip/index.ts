@@ -23,6 +23,7 @@ import { errorText } from './srf.ts';
 import { outboundUri, Trunks } from './trunks.ts';
 import { formatAddress } from './uri.ts';
 
+export { createMediaCaller, type MediaCaller } from './caller.ts';
 export type { Log, LogLevel, SrfOptions } from './srf.ts';
 export { loadPhoneProfiles, phoneProfileNames, PhoneProfileError } from './phones.ts';
 
