@@ -152,7 +152,10 @@ export class MixBridge {
 
   watchLevels(on: boolean): void {
     this.#watching = on;
-    for (const { source } of this.#legs.values()) source.watched = on;
+    for (const { source } of this.#legs.values()) {
+      source.watched = on;
+      levelOf(source); // what was measured before is forgotten
+    }
   }
 
   /** Loudness of each leg since the last call, dBov. */

@@ -37,8 +37,6 @@ class Slot {
 const MIN_PAUSE = 60 * SAMPLES_PER_MS;
 /** So many frames the mix waits for the source that was forwarded before, so that there is no hole in it. */
 const MAX_WAIT_FRAMES = 4;
-/** After so many frames without audio the sources have paused, and silence is sent. */
-const MAX_IDLE_FRAMES = 4;
 
 /** Working memory of one thread's mixer. */
 export class MixScratch {
@@ -73,7 +71,7 @@ export class Listener {
   #continued: Link | null = null;
   #started = false;
   #waited = 0;
-  #idle = 0; // frames in which nothing was ready
+  #unsent = 0; // frames of the mix since the last that was sent
   #contiguous = false;
   #slot = 0;
   readonly #slots: readonly Slot[];
@@ -175,27 +173,32 @@ export class Listener {
   /** One step of the mix. */
   mix(now: number): void {
     if (this.mode !== 'mix') return;
-    const ready = this.#ready(now);
-    if (ready) this.#passLoss();
-    this.#idle = ready ? 0 : this.#idle + 1;
-    // Audio that is late is sent late, as if it were forwarded; what has paused is followed by silence.
-    if (this.#started ? !ready && this.#idle < MAX_IDLE_FRAMES : !ready || !this.#mayStart(now)) {
+    // Where nothing has come nothing is sent, as if it were forwarded: what is late is sent late.
+    if (!this.#ready(now) || !(this.#started || this.#mayStart(now))) {
+      this.#unsent++;
       for (const link of this.#links) link.reader.wait();
       return;
     }
-    const resumed = this.#started ? this.#idle === MAX_IDLE_FRAMES : !this.#contiguous;
-    if (resumed) this.nextTimestamp = this.resumeTimestamp(now);
+    const paused = this.#unsent * FRAME;
+    let marker = false;
+    if (!this.#started && !this.#contiguous) {
+      this.nextTimestamp = this.resumeTimestamp(now);
+      marker = true;
+    } else if (paused > 0) {
+      const gap = this.#gap(paused, now);
+      this.nextTimestamp += gap;
+      marker = gap === paused;
+    }
     const { sum } = this.#options.scratch;
     if (!this.#sum(now)) sum.fill(0);
     this.#started = true;
     this.#continued = null;
-    this.#sendFrame(sum, FRAME, resumed, now);
+    this.#sendFrame(sum, FRAME, marker, now);
   }
 
-  /** A frame of silence, so that paths through NAT stay open while nothing may be heard (RFC 6263). */
+  /** A frame of silence, so that paths through NAT stay open while there is nothing to be heard (RFC 6263). */
   keepAlive(now: number): void {
-    const silent = this.mode === 'deaf' || (this.mode === 'mix' && !this.#started && !this.#contiguous);
-    if (!silent || this.#codec === null) return;
+    if (this.mode === 'forward' || this.#codec === null) return;
     this.nextTimestamp = this.resumeTimestamp(now);
     this.#sendFrame(this.#options.scratch.sum.fill(0), FRAME, true, now);
   }
@@ -229,7 +232,7 @@ export class Listener {
     if (this.mode !== 'mix') {
       this.#started = false;
       this.#waited = 0;
-      this.#idle = 0;
+      this.#unsent = 0;
       this.#continued = former !== null && links.includes(former) ? former : null;
       this.#contiguous = this.#continued !== null;
     }
@@ -240,11 +243,11 @@ export class Listener {
     }
   }
 
-  /** What was lost while nothing was sent is missing in the timestamps too, as if it were forwarded. */
-  #passLoss(): void {
-    let jumped = 0;
-    for (const link of this.#links) jumped = Math.max(jumped, link.reader.takeJumped());
-    this.nextTimestamp += Math.min(jumped, this.#idle * FRAME);
+  /** Samples of `paused`, in which nothing was sent, that are missing for good: lost, or a pause of the speakers. */
+  #gap(paused: number, now: number): number {
+    let gap = paused;
+    for (const link of this.#links) if (link.due(now)) gap = Math.min(gap, link.reader.missing(paused));
+    return gap;
   }
 
   /** Whether there is anything to be heard in this frame. */
@@ -286,6 +289,7 @@ export class Listener {
     writeRtpHeader(out, marker, this.#payloadType, this.nextSequence, this.nextTimestamp, this.ssrc);
     this.nextSequence++;
     this.nextTimestamp += count;
+    this.#unsent = 0;
     this.#send(out, now);
   }
 

@@ -6,8 +6,10 @@
 import { FRAME, FRAME_MS, SAMPLES_PER_MS } from './constants.ts';
 import type { SampleRing } from './ring.ts';
 
-/** More than this is no jitter: the reader goes to the newest audio. 300 ms. */
-const MAX_DELAY = 300 * SAMPLES_PER_MS;
+/** More than this is no jitter: the reader goes to the newest audio. 800 ms, what the ring holds with room to spare. */
+const MAX_DELAY = 800 * SAMPLES_PER_MS;
+/** Where the delay is longer than this, in ms, it is won back faster, audibly. */
+const MUCH_DELAY_MS = 100;
 /** After so many frames without enough audio what is left is played, padded: the speaker has paused. */
 const FLUSH_AFTER = 3;
 /** A hole that was not waited through already is skipped when it is longer than this: 60 ms. */
@@ -31,20 +33,24 @@ export class Reader {
   #lastArrival = 0;
   #margin = 0; // ms that a packet should lie ready before it is due
   #since = 0; // where it began
-  #jumped = 0; // samples that were lost and passed over
+  #jumped = 0; // samples that were lost and passed over since the last frame was read ...
+  #collapsed = 0; // ... and what the ring had collapsed then
   #spare = Infinity; // least time between a packet's arrival and its use, in this window
   #arrivals = 0;
-  #trim = 0; // samples still to be left out
+  #trim = 0; // samples still to be left out ...
+  #trimRate = 1; // ... so many of each frame
 
   start(ring: SampleRing): void {
     this.#ring = ring;
     this.active = true;
     this.position = this.#since = ring.open();
     this.#jumped = 0;
+    this.#collapsed = ring.collapsed;
     this.misses = 0;
     this.#playing = false;
     this.#debt = 0;
     this.#trim = 0;
+    this.#trimRate = 1;
     this.#spare = Infinity;
     this.#arrivals = 0;
   }
@@ -108,11 +114,13 @@ export class Reader {
     return added;
   }
 
-  /** Samples that were lost and passed over since this was asked last. */
-  takeJumped(): number {
-    const jumped = this.#jumped;
-    this.#jumped = 0;
-    return jumped;
+  /**
+   * Of `paused` samples of time in which nothing could be read: how many will never come. What is only late is not among
+   * them; all are where the source was not heard before the pause either.
+   */
+  missing(paused: number): number {
+    if (this.#debt !== paused) return paused;
+    return Math.min(paused, this.#jumped + this.#ring!.collapsed - this.#collapsed);
   }
 
   /** Adds the frame that is due to `sum` (`first`: nothing stands there yet). False: it is silence, nothing was added. */
@@ -123,6 +131,8 @@ export class Reader {
     const silent = from >= ring.lastSignal;
     this.misses = 0;
     this.#debt = 0;
+    this.#jumped = 0;
+    this.#collapsed = ring.collapsed;
     if (available < FRAME) {
       // The rest of a talk spurt.
       this.position = ring.head;
@@ -139,12 +149,13 @@ export class Reader {
       this.#trim -= extra;
       return false;
     }
-    if (this.#trim > 0 && available > FRAME) {
-      // One sample is left out in the middle.
-      ring.add(sum, 0, from, FRAME / 2, first);
-      ring.add(sum, FRAME / 2, from + FRAME / 2 + 1, FRAME / 2, first);
-      this.position++;
-      this.#trim--;
+    const rate = this.#trim < this.#trimRate ? 1 : this.#trimRate;
+    if (this.#trim > 0 && available >= FRAME + rate) {
+      // One sample is left out after each of `rate` parts.
+      const part = FRAME / rate;
+      for (let i = 0; i < rate; i++) ring.add(sum, i * part, from + i * (part + 1), part, first);
+      this.position += rate;
+      this.#trim -= rate;
     } else ring.add(sum, 0, from, FRAME, first);
     return true;
   }
@@ -156,6 +167,7 @@ export class Reader {
 
   /** Reads up to a frame of what is there to `sum`, for good; returns the samples. */
   drain(sum: Int32Array): number {
+    this.position = Math.max(this.position, this.#ring!.head - MAX_DELAY);
     const count = Math.min(FRAME, this.unread);
     if (count > 0) this.#ring!.add(sum, 0, this.position, count, true);
     this.position += count;
@@ -166,7 +178,11 @@ export class Reader {
   #judge(spareMs: number): void {
     this.#spare = Math.min(this.#spare, spareMs);
     if (++this.#arrivals < WINDOW) return;
-    if (this.#trim === 0 && this.#spare >= FRAME_MS + 4 + this.#margin) this.#trim = FRAME;
+    if (this.#trim === 0 && this.#spare >= FRAME_MS + 4 + this.#margin) {
+      const much = this.#spare > MUCH_DELAY_MS;
+      this.#trim = much ? Math.floor(this.#spare / FRAME_MS / 2) * FRAME : FRAME;
+      this.#trimRate = much ? 8 : 1;
+    }
     this.#spare = Infinity;
     this.#arrivals = 0;
   }

@@ -18,6 +18,8 @@ export class SampleRing {
   head = 0;
   /** End of the newest audio that is not silence. */
   lastSignal = 0;
+  /** Samples of pauses that were left out, all together. */
+  collapsed = 0;
   readonly #concealment: boolean;
   #origin = 0; // where position 0 lies on the source's timeline
   #floor = 0; // nothing may be written below
@@ -32,6 +34,7 @@ export class SampleRing {
   restart(timelineHead: number): void {
     this.head = 0;
     this.lastSignal = 0;
+    this.collapsed = 0;
     this.#floor = 0;
     this.#origin = timelineHead;
     this.#barrier = 0;
@@ -58,6 +61,7 @@ export class SampleRing {
     let hole = at - this.head;
     if (hole > MAX_HOLE) {
       this.#origin += hole;
+      this.collapsed += hole;
       at = this.#floor = this.head;
       hole = 0;
     }

@@ -3,8 +3,8 @@ import { FRAME_MS } from '../mixer/constants.ts';
 
 /** A step that runs later than this after its deadline counts as late. */
 const LATE_MS = FRAME_MS / 2;
-/** After standing still for longer than this many steps the rest is left out. */
-const MAX_CATCH_UP = 10;
+/** After standing still for longer than this many steps (what the buffers hold) they are left out. */
+const MAX_CATCH_UP = 40;
 
 export class Ticker {
   ticks = 0;
