@@ -35,8 +35,8 @@ class Slot {
 
 /** A pause in what is sent that is shorter than this is jitter, and timestamps go on without a gap: 60 ms. */
 const MIN_PAUSE = 60 * SAMPLES_PER_MS;
-/** So many frames the mix waits for the source that was forwarded before, so that there is no hole in it. */
-const MAX_WAIT_FRAMES = 4;
+/** So long after its last packet, in ms, the mix waits for the source that was forwarded, so that there is no hole in it. */
+const MAX_WAIT_MS = 60;
 
 /** Working memory of one thread's mixer. */
 export class MixScratch {
@@ -70,7 +70,6 @@ export class Listener {
   /** The link that was forwarded before the mix and must not get a hole. */
   #continued: Link | null = null;
   #started = false;
-  #waited = 0;
   #unsent = 0; // frames of the mix since the last that was sent
   #contiguous = false;
   #slot = 0;
@@ -231,7 +230,6 @@ export class Listener {
   #toMix(links: readonly Link[], former: Link | null, kept: ReadonlySet<Link>): void {
     if (this.mode !== 'mix') {
       this.#started = false;
-      this.#waited = 0;
       this.#unsent = 0;
       this.#continued = former !== null && links.includes(former) ? former : null;
       this.#contiguous = this.#continued !== null;
@@ -261,8 +259,7 @@ export class Listener {
   #mayStart(now: number): boolean {
     const link = this.#continued;
     if (link === null || !this.#links.includes(link)) return true;
-    if (link.due(now)) return true;
-    return ++this.#waited >= MAX_WAIT_FRAMES;
+    return link.due(now) || now - link.source.timeline.lastArrival > MAX_WAIT_MS;
   }
 
   /** Sums what is due into the scratch memory, in 32 bits; encoding clips it once. False: there is nothing but silence. */

@@ -135,10 +135,14 @@ interface Call {
 }
 
 /** One call with three phones in this thread, all of them sending. */
-async function call(): Promise<Call> {
+async function call(customerHz: 0 | null = 0): Promise<Call> {
   const media = await engine();
   const bridge = await media.createBridge('call', events);
-  const [agent, customer, supervisor] = await Promise.all([Phone.open(), Phone.open(), Phone.open({ hz: 1000 })]);
+  const [agent, customer, supervisor] = await Promise.all([
+    Phone.open(),
+    Phone.open({ hz: customerHz }),
+    Phone.open({ hz: 1000 }),
+  ]);
   for (const [id, phone] of Object.entries({ agent, customer, supervisor })) {
     phone.peer((await bridge.createEndpoint({ id, offer: phone.sdp() })).localSdp);
   }
@@ -183,8 +187,7 @@ async function mouthToEar(): Promise<number[]> {
 
 /** From `applyMatrix` to the first packet at the agent that carries the supervisor's voice, in ms. */
 async function matrixToAudible(changes: number): Promise<number[]> {
-  const { bridge, agent, customer, close } = await call();
-  customer.hush(); // whatever the agent hears is the supervisor
+  const { bridge, agent, close } = await call(null); // whatever the agent hears is the supervisor
   await bridge.applyMatrix(LISTEN, 1);
   const delays: number[] = [];
   for (let i = 0; i < changes; i++) {

@@ -21,8 +21,8 @@ export interface Received {
 
 export interface PhoneOptions {
   readonly codec?: 'PCMU' | 'PCMA';
-  /** Tone that it speaks; 0: it counts frames instead (see `frames`). */
-  readonly hz?: number;
+  /** Tone that it speaks; 0: it counts frames instead (see `frames`); null: silence. */
+  readonly hz?: number | null;
   readonly address?: string;
 }
 
@@ -41,7 +41,7 @@ export class Phone {
   ssrc = Math.floor(Math.random() * 2 ** 32);
   onPacket: ((packet: Received) => void) | null = null;
   onSent: ((frame: number) => void) | null = null;
-  readonly #hz: number;
+  readonly #hz: number | null;
   readonly #socket: Socket = createSocket('udp4');
   readonly #beside: Socket = createSocket('udp4');
   #port = 0;
@@ -53,7 +53,7 @@ export class Phone {
 
   private constructor(options: PhoneOptions) {
     this.codec = options.codec ?? 'PCMU';
-    this.#hz = options.hz ?? 0;
+    this.#hz = options.hz === undefined ? 0 : options.hz;
     this.address = options.address ?? '127.0.0.1';
   }
 
@@ -120,11 +120,11 @@ export class Phone {
   /** Sends the next frame. */
   frame(): void {
     const pcm = new Int16Array(FRAME);
-    for (let i = 0; i < FRAME; i++) {
-      pcm[i] =
-        this.#hz > 0
-          ? 6000 * Math.sin((2 * Math.PI * this.#hz * (this.sent * FRAME + i)) / 8000)
-          : numberToSample(this.sent);
+    const hz = this.#hz;
+    if (hz === 0) pcm.fill(numberToSample(this.sent));
+    else if (hz !== null) {
+      const start = this.sent * FRAME;
+      for (let i = 0; i < FRAME; i++) pcm[i] = 6000 * Math.sin((2 * Math.PI * hz * (start + i)) / 8000);
     }
     const payload = Buffer.alloc(FRAME);
     CODECS[this.codec].encode(pcm, FRAME, payload, 0);
