@@ -125,7 +125,6 @@ export const de: Texts = {
   'pane.timeline.empty': 'Es ist noch nichts geschehen.',
   'pane.whynot': 'Warum etwas nicht möglich ist',
 
-  'sup.start': 'Begleitung beginnen',
   'sup.mode': 'Modus',
   'sup.target': 'Folgen',
   'sup.target.agent': 'Agent',
@@ -147,7 +146,6 @@ export const de: Texts = {
   'sup.other': '{name}: {mode}',
   'sup.active': 'Sie begleiten {name}',
   'sup.show': 'Anzeigen',
-  'sup.busy': 'Sie begleiten ein anderes Gespräch.',
   'sup.ended.stopped': 'Die Begleitung wurde beendet.',
   'sup.ended.supervisor_left': 'Ihr Telefon hat aufgelegt; die Begleitung ist beendet.',
   'sup.ended.call_ended': 'Das Gespräch ist zu Ende und damit auch die Begleitung.',
@@ -208,7 +206,6 @@ export const de: Texts = {
   'who.held': 'gehalten',
   'hears.sentence': '{listener} hört {sources}.',
   'hears.nobody': '{listener} hört niemanden.',
-  'hears.and': 'und',
   'hears.none': 'Noch ist niemand verbunden.',
   'level.of': 'Pegel von {name}',
   'level.talking': 'spricht',
@@ -240,7 +237,6 @@ export const de: Texts = {
   'queues.title': 'Warteschlangen',
   'queues.empty': 'In Ihren Teams gibt es keine Warteschlangen',
   'queues.empty.detail': 'Warteschlangen stehen mit Team und Nummern in der Konfiguration.',
-  'queues.col.name': 'Warteschlange',
   'queues.col.numbers': 'Nummern',
   'queues.col.waiting': 'Wartend',
   'queues.col.longest': 'Längste Wartezeit',
@@ -249,7 +245,6 @@ export const de: Texts = {
 
   'mine.title': 'Mein Telefon',
   'mine.state': 'Mein Status',
-  'mine.state.reason': 'Grund (optional)',
   'mine.state.locked': 'Ihr Status richtet sich nach Ihrem Gespräch.',
   'mine.call': 'Aktuelles Gespräch',
   'mine.empty': 'Zurzeit kein Gespräch',
@@ -261,7 +256,6 @@ export const de: Texts = {
   'mine.dial.label': 'Nebenstelle oder Telefonnummer',
   'mine.dial.do': 'Anrufen',
   'mine.dial.hint': 'Zuerst klingelt Ihr Telefon, dann wird die Nummer gewählt.',
-  'mine.others': 'Kollegen',
 
   'phone.title': 'Softphone',
   'phone.on': 'Einschalten',
@@ -293,6 +287,7 @@ export const de: Texts = {
   'phone.here': 'Hier benutzen',
   'phone.details': 'Technische Einzelheiten',
   'phone.both': 'Auch ein Tischtelefon von Ihnen ist angemeldet. Anrufe klingeln an beiden.',
+  'phone.browser': 'Dieser Browser',
   'phone.desk': 'Tischtelefon',
   'phone.desk.none': 'Nicht angemeldet',
   'phone.incoming': 'Eingehender Anruf',
@@ -307,7 +302,6 @@ export const de: Texts = {
   'phone.dialling': '{name} wird angerufen …',
   'phone.talking': 'Im Gespräch mit {name}',
   'phone.muted': 'Ihr Mikrofon ist stumm',
-  'phone.leave': 'In diesem Tab besteht noch ein Gespräch.',
 
   'code.unauthorized': 'Ihre Sitzung ist beendet. Bitte melden Sie sich erneut an.',
   'code.forbidden': 'Dazu fehlt Ihnen die Berechtigung.',

@@ -122,7 +122,6 @@ export const en = {
   'pane.timeline.empty': 'Nothing has happened yet.',
   'pane.whynot': 'Why something is not possible',
 
-  'sup.start': 'Start supervising',
   'sup.mode': 'Mode',
   'sup.target': 'Follow',
   'sup.target.agent': 'Agent',
@@ -144,7 +143,6 @@ export const en = {
   'sup.other': '{name} is {mode}',
   'sup.active': 'You are supervising {name}',
   'sup.show': 'Show',
-  'sup.busy': 'You are supervising another call.',
   'sup.ended.stopped': 'The supervision has been stopped.',
   'sup.ended.supervisor_left': 'Your phone has hung up; the supervision has ended.',
   'sup.ended.call_ended': 'The call has ended, and the supervision with it.',
@@ -205,7 +203,6 @@ export const en = {
   'who.held': 'on hold',
   'hears.sentence': '{listener} hears {sources}.',
   'hears.nobody': '{listener} hears nobody.',
-  'hears.and': 'and',
   'hears.none': 'Nobody is connected yet.',
   'level.of': 'Level of {name}',
   'level.talking': 'talking',
@@ -237,7 +234,6 @@ export const en = {
   'queues.title': 'Queues',
   'queues.empty': 'There are no queues in your teams',
   'queues.empty.detail': 'Queues are listed in the configuration, with their team and numbers.',
-  'queues.col.name': 'Queue',
   'queues.col.numbers': 'Numbers',
   'queues.col.waiting': 'Waiting',
   'queues.col.longest': 'Longest wait',
@@ -246,7 +242,6 @@ export const en = {
 
   'mine.title': 'My phone',
   'mine.state': 'My state',
-  'mine.state.reason': 'Reason (optional)',
   'mine.state.locked': 'Your state follows your call.',
   'mine.call': 'Current call',
   'mine.empty': 'No call at the moment',
@@ -258,7 +253,6 @@ export const en = {
   'mine.dial.label': 'Extension or telephone number',
   'mine.dial.do': 'Call',
   'mine.dial.hint': 'Your phone rings first, then the number is called.',
-  'mine.others': 'Colleagues',
 
   'phone.title': 'Softphone',
   'phone.on': 'Turn on',
@@ -289,6 +283,7 @@ export const en = {
   'phone.here': 'Use it here',
   'phone.details': 'Technical details',
   'phone.both': 'A desk phone of yours is registered too. Calls ring on both.',
+  'phone.browser': 'This browser',
   'phone.desk': 'Desk phone',
   'phone.desk.none': 'Not registered',
   'phone.incoming': 'Incoming call',
@@ -303,7 +298,6 @@ export const en = {
   'phone.dialling': 'Calling {name} …',
   'phone.talking': 'In a call with {name}',
   'phone.muted': 'Your microphone is muted',
-  'phone.leave': 'A call is still connected in this tab.',
 
   'code.unauthorized': 'Your session has ended. Please sign in again.',
   'code.forbidden': 'You do not have the permission for this.',

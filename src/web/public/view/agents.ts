@@ -78,8 +78,13 @@ function row(user: UserView): TemplateResult {
     <td class="phone">
       ${phones.length === 0 ? html`<span class="faint">${t('agents.nophone')}</span>` : html`<span title=${phones.join(', ')}>${phones.join(', ')}</span>`}
     </td>
-    <td class="set">${stateChoice(user.id, user.name, user.state)}</td>
+    <td class="set">${maySet(user) ? stateChoice(user.id, user.name, user.state) : nothing}</td>
   </tr>`;
+}
+
+/** One's own, those of agents, and as an admin everybody's. */
+function maySet(user: UserView): boolean {
+  return user.role === 'agent' || user.id === state.me?.id || state.me?.role === 'admin';
 }
 
 function callLink(id: string): TemplateResult | typeof nothing {

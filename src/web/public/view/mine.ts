@@ -26,7 +26,7 @@ export function mineView(): TemplateResult {
         ${dialForm()}
       </section>
       <section class="card phone" aria-labelledby="mine-phone">
-        <h2 id="mine-phone">${t('phone.title')}</h2>
+        <h2 id="mine-phone">${t('agents.col.phone')}</h2>
         ${phoneSettings()}
       </section>
     </div>
@@ -63,8 +63,12 @@ function ownState(): TemplateResult | typeof nothing {
 
 function idle(): TemplateResult {
   const user = myself();
-  const what = user?.state === 'offline' ? 'offline' : user?.state === 'available' ? 'available' : 'away';
-  return empty('phone', t('mine.empty'), t(`mine.empty.${what}`, { extension: state.me?.extension ?? '' }));
+  const what = user?.state;
+  const hint =
+    what === 'offline' || (what === 'available' && user?.role === 'agent') || what === 'away'
+      ? t(`mine.empty.${what}`, { extension: user?.extension ?? '' })
+      : nothing;
+  return empty('phone', t('mine.empty'), hint);
 }
 
 interface Step {

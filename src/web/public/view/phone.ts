@@ -62,7 +62,7 @@ export function phoneSettings(): TemplateResult {
   const shown = available ? (softphone?.state ?? 'off') : 'unavailable';
   const desk = deskPhones();
   return html`<div class="row">
-      <span class="name">${icon('browser')}${t('phone.title')}</span>
+      <span class="name">${icon('browser')}${t('phone.browser')}</span>
       <span class="value"><span class="dot ${shown}"></span>${t(`phone.state.${shown}`)}</span>
       ${
         !available
