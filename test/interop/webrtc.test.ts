@@ -2,16 +2,15 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { launchChromium, openPage } from '../support/browser/chromium.ts';
+import { expectBrowserMatrix } from '../support/browser/matrix.ts';
 import { BrowserPhone, type BrowserPhoneOptions } from '../support/browser/party.ts';
 import { CUSTOMER_NUMBER, Floor, QUEUE } from '../support/floor.ts';
-import { expectMatrix, type Ear, type Expected } from '../support/hear.ts';
+import type { Ear, Expected } from '../support/hear.ts';
 import { DOMAIN, TRUNK_PREFIX, type PersonId } from '../support/server.ts';
 import { SippPhone, type SippCaller } from '../support/sipp/phone.ts';
 import { TONES } from '../support/tones.ts';
 import { until } from '../support/until.ts';
 
-/** A browser's own buffers hold audio back, and a busy machine tears it: a window counts once it is clean. */
-const WINDOW = { settleMs: 900, windowMs: 700, attempts: 12 };
 const PARTS = { alice: 'agent', sam: 'supervisor', bob: 'second' } as const;
 
 let floor: Floor;
@@ -69,17 +68,17 @@ async function everyMode(ears: readonly Ear[], callId: string, rung: () => Promi
   const { id } = await sam.supervise(callId, { mode: 'listen' });
   await rung();
   await floor.supervision(id, 'active');
-  await expectMatrix(ears, { ...TALK, supervisor: heard }, WINDOW);
+  await expectBrowserMatrix(ears, { ...TALK, supervisor: heard });
   await sam.change(id, { mode: 'whisper' });
-  await expectMatrix(ears, { customer: ['agent'], agent: ['customer', 'supervisor'], supervisor: heard }, WINDOW);
+  await expectBrowserMatrix(ears, { customer: ['agent'], agent: ['customer', 'supervisor'], supervisor: heard });
   await sam.change(id, { mode: 'barge' });
-  await expectMatrix(
-    ears,
-    { customer: ['agent', 'supervisor'], agent: ['customer', 'supervisor'], supervisor: heard },
-    WINDOW,
-  );
+  await expectBrowserMatrix(ears, {
+    customer: ['agent', 'supervisor'],
+    agent: ['customer', 'supervisor'],
+    supervisor: heard,
+  });
   await sam.change(id, { paused: true });
-  await expectMatrix(ears, TALK, WINDOW);
+  await expectBrowserMatrix(ears, TALK);
   return id;
 }
 
@@ -92,7 +91,7 @@ describe('an agent in the browser, the supervisor at a desk phone', () => {
       const phone = await floor.phone('sam', { answersByItself: true });
       const id = await everyMode([customer.ear, agent, phone.ear], callId, () => phone.nextCall());
       await floor.api('sam').stop(id);
-      await expectMatrix([customer.ear, agent, phone.ear], TALK, WINDOW);
+      await expectBrowserMatrix([customer.ear, agent, phone.ear], TALK);
       await agent.hangup();
       await customer.call.step('hungup');
     },
@@ -103,10 +102,10 @@ describe('an agent in the browser, the supervisor at a desk phone', () => {
     const { customer, callId } = await answered(agent);
     await agent.hold();
     await floor.liveCall((view) => view.id === callId && view.held);
-    await expectMatrix([customer.ear, agent], { customer: ['music'] }, WINDOW);
+    await expectBrowserMatrix([customer.ear, agent], { customer: ['music'] });
     await agent.unhold();
     await floor.liveCall((view) => view.id === callId && !view.held);
-    await expectMatrix([customer.ear, agent], TALK, WINDOW);
+    await expectBrowserMatrix([customer.ear, agent], TALK);
   });
 
   test('dials out by the trunk and is hung up on', async () => {
@@ -123,7 +122,7 @@ describe('an agent in the browser, the supervisor at a desk phone', () => {
     const leg = await trunk.nextCall();
     await leg.answer();
     await agent.happened('confirmed');
-    await expectMatrix([trunk.ear, agent], { customer: ['agent'], agent: ['customer'] }, WINDOW);
+    await expectBrowserMatrix([trunk.ear, agent], { customer: ['agent'], agent: ['customer'] });
     await leg.bye();
     await agent.happened('ended');
   });
@@ -161,6 +160,7 @@ describe('a supervisor in the browser', () => {
       const { id } = await floor.api('sam').supervise(callId, { mode: 'listen' });
       await supervisor.happened('confirmed');
       await floor.supervision(id, 'active');
+      await until('media to flow', async () => (await supervisor.state()) === 'connected' && supervisor.samples > 0);
       await supervisor.press('2', transport);
       await until('whisper', async () => (await floor.api('root').supervision(id)).mode === 'whisper');
       await supervisor.press('#', transport);

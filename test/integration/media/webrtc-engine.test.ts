@@ -4,8 +4,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Bridge, EndpointOptions } from '../../../media/engine.ts';
 import { createMediasoupEngine, type EmbeddedEngine } from '../../../media/mediasoup/index.ts';
 import { launchChromium, openPage } from '../../support/browser/chromium.ts';
+import { expectBrowserMatrix } from '../../support/browser/matrix.ts';
 import { BrowserPeer } from '../../support/browser/party.ts';
-import { analyse, expectMatrix } from '../../support/hear.ts';
+import { analyse } from '../../support/hear.ts';
 import { ToneEndpoint } from '../../support/tone-endpoint.ts';
 import { TONES } from '../../support/tones.ts';
 import { until } from '../../support/until.ts';
@@ -13,9 +14,6 @@ import { until } from '../../support/until.ts';
 type Name = 'customer' | 'agent' | 'supervisor';
 
 const PARTIES = (['customer', 'agent', 'supervisor'] as const).map((name) => ({ name, hz: TONES[name] }));
-/** A browser's own buffers hold audio back, and a busy machine tears it: a window counts once it is clean. */
-const WINDOW = { settleMs: 700, windowMs: 700, attempts: 15 };
-
 let chromium: Browser;
 let page: Page;
 let engine: EmbeddedEngine;
@@ -87,7 +85,7 @@ async function addPhone(name: Name): Promise<void> {
 async function hears(version: number, rows: Partial<Record<Name, readonly Name[]>>): Promise<void> {
   const matrix = new Map(Object.entries(rows).map(([listener, sources]) => [listener, new Set<string>(sources)]));
   await bridge.applyMatrix(matrix, version);
-  await expectMatrix([...browsers.values(), ...phones.values()], rows, WINDOW);
+  await expectBrowserMatrix([...browsers.values(), ...phones.values()], rows);
 }
 
 const talking = { customer: ['agent'], agent: ['customer'] } as const;
@@ -148,7 +146,7 @@ describe('the embedded engine with browsers', () => {
     await peer.accept(endpoint.localSdp);
     await until('the browser to be connected', async () => (await peer.state()) === 'connected');
     const playback = endpoint.play({ kind: 'tone', hz: [TONES.agent], onMs: 1000, loop: true });
-    await sleep(WINDOW.settleMs);
+    await sleep(500);
     const from = performance.now();
     const before = peer.samples;
     await until('a second of sound', () => peer.samples - before > 8000);

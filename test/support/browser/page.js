@@ -24,7 +24,7 @@ function base64(samples) {
 class Voice {
   /** `onAudio(endedAt, base64)`: a tenth of a second of what is heard, 16 bit; `endedAt` in ms since 1970. */
   constructor(hz, onAudio) {
-    this.audio = new AudioContext({ sampleRate: 8000 });
+    this.audio = new AudioContext({ sampleRate: 8000, latencyHint: 'playback' });
     this.onAudio = onAudio;
     this.batch = [];
     const tone = this.audio.createOscillator();

@@ -58,6 +58,11 @@ abstract class Party implements Ear {
     return this.#page.evaluate<T>(`parties.call(${list})`);
   }
 
+  /** RTCPeerConnection.connectionState */
+  state(): Promise<string> {
+    return this.call('state');
+  }
+
   close(): Promise<void> {
     return this.#page.isClosed() ? Promise.resolve() : this.call('close');
   }
@@ -87,11 +92,6 @@ export class BrowserPeer extends Party {
 
   press(digit: string): Promise<void> {
     return this.call('press', digit);
-  }
-
-  /** RTCPeerConnection.connectionState */
-  state(): Promise<string> {
-    return this.call('state');
   }
 }
 

@@ -63,6 +63,10 @@ class JsSipPhone {
     this.session.refer(target);
   }
 
+  state() {
+    return this.session.connection.connectionState;
+  }
+
   async close() {
     this.ua.stop();
     await this.voice.close();
@@ -121,6 +125,10 @@ class SipJsPhone {
 
   hangup() {
     return this.session.bye();
+  }
+
+  state() {
+    return this.session.sessionDescriptionHandler.peerConnection.connectionState;
   }
 
   async close() {
