@@ -109,10 +109,6 @@ export class Router {
     return client;
   }
 
-  has(verb: string): boolean {
-    return this.#verbs.has(verb);
-  }
-
   all(verb: string): readonly ControlClient[] {
     return this.#verbs.get(verb)?.clients ?? [];
   }

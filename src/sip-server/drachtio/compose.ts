@@ -7,6 +7,7 @@ import { SipParseError } from '../message/errors.ts';
 import { parseContacts, parseNameAddr, tagOf } from '../message/fields.ts';
 import { header, headers } from '../message/headers.ts';
 import { newTag } from '../message/ids.ts';
+import { reasonPhrase } from '../message/response.ts';
 import { splitList } from '../message/scan.ts';
 import type { Header, SipRequest, SipResponse, Uri } from '../message/types.ts';
 import { bareHost, formatHostPort, formatUri, parseUri, uriParam } from '../message/uri.ts';
@@ -117,7 +118,7 @@ function contactValues(app: AppMessage): string[] {
 }
 
 const NEEDS_CONTACT = new Set(['INVITE', 'SUBSCRIBE']);
-const NEEDS_CONTACT_IN_DIALOG = new Set(['INVITE', 'SUBSCRIBE', 'REFER', 'UPDATE']);
+const NEEDS_CONTACT_IN_DIALOG = new Set(['INVITE', 'SUBSCRIBE', 'REFER', 'UPDATE', 'NOTIFY']);
 
 function contactHeaders(app: AppMessage, method: string, self: Self, needed: boolean): Header[] {
   const own = contactValues(app);
@@ -195,7 +196,8 @@ export interface ResponseParts {
 /** A response. Throws ComposeError or SipParseError. */
 export function composeResponse(request: SipRequest, app: AppMessage, parts: ResponseParts): SipResponse {
   if (app.start.kind !== 'response') throw new ComposeError('invalid response');
-  const { status, reason } = app.start;
+  const { status } = app.start;
+  const reason = app.start.reason === '' ? reasonPhrase(status) : app.start.reason;
   const { method } = request;
   const success = status >= 200 && status < 300;
   const forms = success || parts.rseq !== undefined;

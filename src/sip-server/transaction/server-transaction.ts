@@ -1,5 +1,4 @@
 import { newTag } from '../message/ids.ts';
-import { header } from '../message/headers.ts';
 import { responseTo } from '../message/response.ts';
 import type { ResponseOptions } from '../message/response.ts';
 import type { SipRequest, SipResponse } from '../message/types.ts';
@@ -105,9 +104,5 @@ export class ServerTransaction extends Driver {
     if (effect === 'send') {
       if (this.#octets !== undefined) this.transmit(this.#octets);
     } else if (effect === 'timeout' || effect === 'failed') this.user.failed?.();
-  }
-
-  get callId(): string {
-    return header(this.request, 'call-id') ?? '';
   }
 }
