@@ -19,11 +19,13 @@ export interface UdpHandlers {
 export class UdpListener {
   readonly point: ListenPoint;
   readonly #socket: Socket;
+  readonly #isV6: boolean;
   #closed: Promise<void> | undefined;
 
   private constructor(point: ListenPoint, socket: Socket) {
     this.point = point;
     this.#socket = socket;
+    this.#isV6 = isIPv6(socket.address().address); // asked once: it is a system call
   }
 
   /** Rejects with TransportError. */
@@ -67,7 +69,7 @@ export class UdpListener {
 
   /** A socket for both families wants IPv4 within IPv6. */
   #socketForm(address: string): string {
-    return isIPv6(this.#socket.address().address) && !isIPv6(address) ? `::ffff:${address}` : address;
+    return this.#isV6 && !isIPv6(address) ? `::ffff:${address}` : address;
   }
 
   close(): Promise<void> {
