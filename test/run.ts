@@ -12,6 +12,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { notTested } from './support/real.ts';
 
 interface Tally {
   passed: number;
@@ -144,6 +145,8 @@ async function main(args: readonly string[]): Promise<boolean> {
 
   const passed = tallies.reduce((sum, each) => sum + each.passed, 0);
   const failed = tallies.reduce((sum, each) => sum + each.failed, 0);
+  const untested = notTested();
+  if (untested !== null) console.log(`\n${untested}`);
   console.log(`\n${String(passed)} passed, ${String(failed)} failed`);
   return failed === 0 && passed > 0;
 }

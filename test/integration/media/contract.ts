@@ -23,6 +23,8 @@ export interface EngineSetup {
   readonly create: () => Promise<MediaEngine>;
   /** `onSilence` is told after so many seconds. */
   readonly silenceSeconds: number;
+  /** Whether telephone-events reach the listeners packet by packet as they came, or are sent anew. */
+  readonly events: 'forwarded' | 'sent anew';
 }
 
 export function matrixOf(rows: Readonly<Record<string, readonly string[]>>): EngineMatrix {
@@ -271,7 +273,8 @@ export function engineContract(name: string, setup: EngineSetup): void {
       await packets(all.agent, 10);
       expect(told.dtmf).toEqual(['supervisor 5']);
       const heard = all.agent.received.filter(({ payloadType }) => payloadType === EVENT_TYPE);
-      expect(heard.map(({ payload }) => payload[0])).toEqual([5, 5, 5, 5, 5, 5]);
+      expect(new Set(heard.map(({ payload }) => payload[0]))).toEqual(new Set([5]));
+      if (setup.events === 'forwarded') expect(heard).toHaveLength(6);
       expect(heard.filter(({ payload }) => (payload[1]! & 0x80) !== 0)).toHaveLength(3);
       expect(new Set(heard.map(({ timestamp }) => timestamp)).size).toBe(1);
       expect(all.customer.received.some(({ payloadType }) => payloadType === EVENT_TYPE)).toBe(false);

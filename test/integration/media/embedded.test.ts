@@ -4,6 +4,7 @@ import { engineContract } from './contract.ts';
 
 engineContract('embedded', {
   silenceSeconds: 2,
+  events: 'forwarded',
   create: () =>
     createMediasoupEngine({
       address: '127.0.0.1',

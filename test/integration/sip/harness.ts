@@ -1,4 +1,4 @@
-/** Signalling over the embedded SIP server and real UDP, with the test in the controller's place. */
+/** Signalling over the SIP server under test (embedded, or a drachtio-server) and real UDP, with the test in the controller's place. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { configSchema } from '../../../src/config/schema.ts';
 import type { ContactView } from '../../../src/call/views.ts';
@@ -13,6 +13,7 @@ import type {
 import { createSignalling } from '../../../src/sip/index.ts';
 import { startSipServer } from '../../../src/sip-server/index.ts';
 import type { SipServer } from '../../../src/sip-server/server.ts';
+import { realDrachtio, sipPorts } from '../../support/real.ts';
 import { until } from '../../support/until.ts';
 import { WirePhone } from './wire-phone.ts';
 
@@ -57,24 +58,23 @@ export interface BenchOptions {
 
 export class Bench {
   readonly signalling: Signalling;
-  readonly server: SipServer;
+  /** Where the control connection of the SIP server is. */
+  readonly control: { readonly host: string; readonly port: number; readonly secret: string };
   readonly sipPort: number;
   readonly wsPort: number;
   readonly calls: IncomingCall[] = [];
   readonly contacts: { readonly userId: string; readonly contacts: readonly ContactView[] }[] = [];
   readonly lines: string[] = [];
+  readonly #server: SipServer | null;
   readonly #wire: BreakableWire;
   readonly #phones: WirePhone[] = [];
 
-  private constructor(server: SipServer, wire: BreakableWire, options: BenchOptions) {
-    this.server = server;
+  private constructor(server: UnderTest, wire: BreakableWire, options: BenchOptions) {
+    this.#server = server.embedded;
     this.#wire = wire;
-    const portOf = (scheme: string): number => {
-      const point = server.listen.find((each) => each.startsWith(`${scheme}:`));
-      return Number(point?.split(':').at(-1));
-    };
-    this.sipPort = portOf('udp');
-    this.wsPort = portOf('ws');
+    this.control = server.control;
+    this.sipPort = server.ports['udp'] ?? 0;
+    this.wsPort = server.ports['ws'] ?? 0;
     const config = configSchema.parse({
       sip: { domain: 'earshot.test', ...options.sip },
       teams: [{ id: 'sales', name: 'Sales' }],
@@ -87,25 +87,26 @@ export class Bench {
     });
     this.signalling = createSignalling({
       config,
-      srfOptions: { host: '127.0.0.1', port: wire.port, secret: 'test secret' },
+      srfOptions: { host: '127.0.0.1', port: wire.port, secret: server.control.secret },
       log: (level, message) => this.lines.push(`${level} ${message}`),
       clock: options.clock ?? realClock,
     });
   }
 
   static async start(options: BenchOptions = {}): Promise<Bench> {
-    const server = await startSipServer({
-      listen: ['udp://127.0.0.1:0', 'tcp://127.0.0.1:0', 'ws://127.0.0.1:0'],
-      control: { host: '127.0.0.1', port: 0 },
-      secret: 'test secret',
-    });
-    const wire = await BreakableWire.open(server.control.port);
+    const server = await underTest();
+    const wire = await BreakableWire.open(server.control);
     const bench = new Bench(server, wire, options);
     await bench.signalling.start({
       onCall: (call) => bench.calls.push(call),
       onContacts: (userId, contacts) => bench.contacts.push({ userId, contacts }),
     });
     return bench;
+  }
+
+  /** Open connections of phones, as the SIP server counts them; null: a drachtio-server, which does not tell. */
+  connections(): number | null {
+    return this.#server?.counts().connections ?? null;
   }
 
   async phone(extension: string): Promise<WirePhone> {
@@ -137,8 +138,31 @@ export class Bench {
     for (const phone of this.#phones) phone.close();
     await this.signalling.close();
     this.#wire.close();
-    await this.server.close();
+    await this.#server?.close();
   }
+}
+
+interface UnderTest {
+  readonly embedded: SipServer | null;
+  readonly control: Bench['control'];
+  /** By transport. */
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+async function underTest(): Promise<UnderTest> {
+  if (realDrachtio !== null) {
+    return { embedded: null, control: realDrachtio, ports: await sipPorts(realDrachtio) };
+  }
+  const secret = 'test secret';
+  const embedded = await startSipServer({
+    listen: ['udp://127.0.0.1:0', 'tcp://127.0.0.1:0', 'ws://127.0.0.1:0'],
+    control: { host: '127.0.0.1', port: 0 },
+    secret,
+  });
+  const ports = Object.fromEntries(
+    embedded.listen.map((point) => [point.split(':')[0] ?? '', Number(point.split(':').at(-1))]),
+  );
+  return { embedded, control: { ...embedded.control, secret }, ports };
 }
 
 /** The control connection by way of a relay that a test can cut. */
@@ -146,10 +170,10 @@ class BreakableWire {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(server: Server, target: number) {
+  private constructor(server: Server, target: { host: string; port: number }) {
     this.#server = server;
     server.on('connection', (near) => {
-      const far = connect(target, '127.0.0.1');
+      const far = connect(target.port, target.host);
       for (const [one, other] of [
         [near, far],
         [far, near],
@@ -165,7 +189,7 @@ class BreakableWire {
     });
   }
 
-  static open(target: number): Promise<BreakableWire> {
+  static open(target: { host: string; port: number }): Promise<BreakableWire> {
     return new Promise((resolve) => {
       const server = createServer();
       server.listen(0, '127.0.0.1', () => resolve(new BreakableWire(server, target)));

@@ -95,7 +95,7 @@ describe('the control connection', () => {
     const on = await start();
     const signalling = createSignalling({
       config: configSchema.parse({}),
-      srfOptions: { ...on.server.control, secret: 'wrong' },
+      srfOptions: { ...on.control, secret: 'wrong' },
       log: () => undefined,
       clock: realClock,
     });

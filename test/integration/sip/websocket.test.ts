@@ -131,7 +131,7 @@ it('one that is still there stays registered; one that has gone is forgotten wit
   await phone.message('OPTIONS', (m) => m.method === 'OPTIONS');
   expect(on.signalling.contacts('alice')).toHaveLength(1);
   await phone.close();
-  await until('the server to notice', () => on.server.counts().connections === 0);
+  await until('the server to notice', () => (on.connections() ?? 0) === 0);
   clock.advance(30_000);
   await until('no contact', () => on.signalling.contacts('alice').length === 0);
   expect(on.contacts.at(-1)).toEqual({ userId: 'alice', contacts: [] });
@@ -140,7 +140,7 @@ it('one that is still there stays registered; one that has gone is forgotten wit
 it('one that has gone cannot be called, and is forgotten then', async () => {
   const { on, phone } = await start();
   await phone.close();
-  await until('the server to notice', () => on.server.counts().connections === 0);
+  await until('the server to notice', () => (on.connections() ?? 0) === 0);
   await expect(dial(on)).rejects.toBeInstanceOf(LegFailure);
   expect(on.signalling.contacts('alice')).toEqual([]);
 });
