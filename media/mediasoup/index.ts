@@ -30,7 +30,7 @@ export interface MediasoupEngineOptions {
   readonly music?: string;
   /** Default: 425 Hz, one second on, four off. */
   readonly ringback?: Cadence;
-  /** After so many seconds without a packet `onSilence` is told of a peer that should send. Default 10. */
+  /** After so many seconds without a packet `onSilence` is told of a peer that should send. Default 30. */
   readonly silenceSeconds?: number;
   /** Path of the mediasoup worker. Default: what MEDIASOUP_WORKER_BIN names; without one WebRTC is off. */
   readonly workerBinary?: string;
@@ -59,7 +59,7 @@ export async function createMediasoupEngine(options: MediasoupEngineOptions): Pr
       address: options.address,
       music: await sounds.load(music),
       ringback: options.ringback ?? RINGBACK,
-      silenceSeconds: options.silenceSeconds ?? 10,
+      silenceSeconds: options.silenceSeconds ?? 30,
     },
     announcedAddress: options.announcedAddress ?? options.address,
     codecs,
