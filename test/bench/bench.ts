@@ -5,6 +5,7 @@
 import { cpus } from 'node:os';
 import { mediaBench } from './media.ts';
 import type { Row } from './media.ts';
+import { rulesBench } from './rules.ts';
 import { systemBench } from './system.ts';
 import { meets, table } from './table.ts';
 import type { Figure } from './table.ts';
@@ -30,7 +31,10 @@ async function main(): Promise<boolean> {
   console.log('\nwhole server (from outside: HTTP, SIP, RTP)');
   const system = await systemBench();
   for (const line of table(system)) console.log(line);
-  const missed = [...media, ...system].filter((figure) => !meets(figure));
+  console.log('\nrules of supervision (whole server)');
+  const rules = await rulesBench();
+  for (const line of table(rules)) console.log(line);
+  const missed = [...media, ...system, ...rules].filter((figure) => !meets(figure));
   console.log(missed.length === 0 ? '\nall wanted figures met' : `\nmissed: ${missed.map((f) => f.name).join(', ')}`);
   return missed.length === 0;
 }

@@ -13,16 +13,24 @@ export interface LoadUser {
   readonly password: string;
 }
 
-/** Users for the configuration, of a team whose queue nobody calls. */
+/** Agents for the configuration, of a team whose queue nobody calls. */
 export function loadUsers(count: number): (LoadUser & Record<string, unknown>)[] {
+  return Array.from({ length: count }, (_, i) => ({ ...loadUser('load', FIRST + i), role: 'agent', team: 'support' }));
+}
+
+/** Supervisors of the team sales. */
+export function loadSupervisors(count: number): (LoadUser & Record<string, unknown>)[] {
   return Array.from({ length: count }, (_, i) => ({
-    id: `load${i}`,
-    name: `Load ${i}`,
-    role: 'agent',
-    team: 'support',
-    extension: String(FIRST + i),
-    password: `pw-load-${i}`,
+    ...loadUser('boss', FIRST + 5000 + i),
+    role: 'supervisor',
+    teams: ['sales'],
+    permissions: ['listen', 'whisper', 'barge'],
   }));
+}
+
+function loadUser(name: string, number: number): LoadUser & { readonly name: string } {
+  const extension = String(number);
+  return { id: `${name}${extension}`, name: `${name} ${extension}`, extension, password: `pw-${extension}` };
 }
 
 export interface Calls {
@@ -102,7 +110,8 @@ ${body}
   await run('calls', scenario, calls.users, limits, calls.port);
 }
 
-const COMMON = ['-i', '127.0.0.1', '-nostdin', '-skip_rlimit'];
+/** `-aa`: OPTIONS is answered, by which Earshot asks a phone that sends no audio whether it is still there. */
+const COMMON = ['-i', '127.0.0.1', '-nostdin', '-skip_rlimit', '-aa'];
 /** After so long sipp gives up, seconds. */
 const PATIENCE = '90';
 const TERMINAL = { env: { TERM: 'xterm' } };

@@ -32,9 +32,11 @@ export async function systemBench(): Promise<Figure[]> {
     await floor.clear();
     figures.push(await setUps(floor));
     figures.push(await memory(floor));
-    return figures;
-  } finally {
     await floor.close();
+    return figures;
+  } catch (error) {
+    await floor.earshot.kill();
+    throw error;
   }
 }
 

@@ -66,7 +66,7 @@ export class Floor {
     return new Floor(await Earshot.start(options));
   }
 
-  api(id: PersonId): ApiClient {
+  api(id: string): ApiClient {
     return this.earshot.client(id);
   }
 

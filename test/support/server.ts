@@ -31,7 +31,7 @@ export interface EarshotOptions {
   readonly policy?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
   /** Users besides those of every test. */
-  readonly moreUsers?: readonly Readonly<Record<string, unknown>>[];
+  readonly moreUsers?: readonly (Readonly<Record<string, unknown>> & { readonly id: string })[];
   /** How many RTP ports it has; a leg takes two. */
   readonly rtpPorts?: number;
 }
@@ -123,7 +123,7 @@ export class Earshot {
     return { id, extension: PEOPLE[id].extension, password: `pw-${id}` };
   }
 
-  client(id: PersonId): ApiClient {
+  client(id: string): ApiClient {
     return new ApiClient(this.base, tokenOf(id));
   }
 
@@ -173,13 +173,14 @@ function tokenOf(id: string): string {
 
 function configuration(ports: Ports, options: EarshotOptions): Record<string, unknown> {
   const ids = Object.keys(PEOPLE) as PersonId[];
+  const everyone = [...ids, ...(options.moreUsers ?? []).map(({ id }) => id)];
   return {
     sip: {
       listen: [`udp://127.0.0.1:${ports.sip}`, `tcp://127.0.0.1:${ports.sip}`, `ws://127.0.0.1:${ports.ws}`],
       domain: DOMAIN,
     },
     media: { address: '127.0.0.1', rtpPorts: [ports.rtp, ports.rtp + ports.rtpCount - 1] },
-    api: { listen: `127.0.0.1:${ports.api}`, tokens: ids.map((id) => ({ user: id, token: tokenOf(id) })) },
+    api: { listen: `127.0.0.1:${ports.api}`, tokens: everyone.map((id) => ({ user: id, token: tokenOf(id) })) },
     teams: [
       { id: 'sales', name: 'Sales' },
       { id: 'support', name: 'Support' },
