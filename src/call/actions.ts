@@ -4,7 +4,7 @@
  *
  * A row is checked from left to right; the first check that objects gives the refusal.
  */
-import { Refusal } from './errors.ts';
+import { Refusal, type ErrorCode } from './errors.ts';
 import type { SupervisorFacts } from './events.ts';
 import {
   connectedAgents,
@@ -37,7 +37,20 @@ export interface Case {
   readonly self: Participant | undefined;
 }
 
-export type Check = (c: Case) => Refusal | null;
+/** Why something may not be done: what becomes a `Refusal` where it was asked for. */
+export interface Objection {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+const objection = (code: ErrorCode, detail: string, fields: Objection['fields'] = {}): Objection => ({
+  code,
+  detail,
+  fields,
+});
+
+export type Check = (c: Case) => Objection | null;
 
 export function caseOf(call: Call, by: Person, policy: Policy, facts: SupervisorFacts): Case {
   return {
@@ -60,13 +73,13 @@ const permitted =
   ({ by }) =>
     by.role !== 'agent' && (by.role === 'admin' || by.permissions.includes(permission))
       ? null
-      : new Refusal('forbidden', `This needs the permission "${permission}".`, { permission });
+      : objection('forbidden', `This needs the permission "${permission}".`, { permission });
 
 /** R-START-6: active, waiting, and wrap-up while a leg is still connected. */
 const monitorable: Check = ({ call }) => {
   const connected = call.participants.some((p) => isParty(p) && isConnected(p));
   if (connected && (CONVERSATION.includes(call.phase) || call.phase === 'wrap-up')) return null;
-  return new Refusal('call_not_monitorable', `A call in the state "${call.phase}" cannot be supervised.`, {
+  return objection('call_not_monitorable', `A call in the state "${call.phase}" cannot be supervised.`, {
     state: call.phase,
   });
 };
@@ -74,12 +87,12 @@ const monitorable: Check = ({ call }) => {
 /** R-START-4: nobody supervises a conversation that is their own. */
 const notOwnCall: Check = ({ call, by }) =>
   call.participants.some((p) => p.userId === by.userId && isParty(p) && p.leg.kind !== 'left')
-    ? new Refusal('own_call', 'You are a participant of this call yourself.')
+    ? objection('own_call', 'You are a participant of this call yourself.')
     : null;
 
 /** R-START-1. */
 const notSupervising: Check = ({ facts }) =>
-  facts.supervising ? new Refusal('supervisor_busy', 'You are supervising already. Stop that first.') : null;
+  facts.supervising ? objection('supervisor_busy', 'You are supervising already. Stop that first.') : null;
 
 /**
  * R-START-4. A person who is offline for want of a registered phone only is not judged here: `no_phone` says more, and a
@@ -87,7 +100,7 @@ const notSupervising: Check = ({ facts }) =>
  */
 const available: Check = ({ by, policy }) => {
   if (policy.monitorWhenStatus.includes(by.state) || (by.state === 'offline' && !by.registered)) return null;
-  return new Refusal('not_available', `This cannot be done in the state "${by.state}".`, { state: by.state });
+  return objection('not_available', `This cannot be done in the state "${by.state}".`, { state: by.state });
 };
 
 /** R-EXCL-1 to 4: another supervisor holds an agent of this call. With policy `coach` listeners do not hold. */
@@ -99,7 +112,7 @@ export const agentFree = (agents: readonly string[], mode: 'listen' | 'whisper' 
       (policy.exclusivity === 'agent' || (mode !== 'listen' && holder.mode !== 'listen'));
     const holder = facts.holders.find(blocks);
     if (holder === undefined) return null;
-    return new Refusal('agent_supervised', `${holder.supervisor.name} is supervising this agent.`, {
+    return objection('agent_supervised', `${holder.supervisor.name} is supervising this agent.`, {
       holder: holder.supervisor,
     });
   };
@@ -114,7 +127,7 @@ const anyAgentFree =
 export const notConsulting = (targetId: string | undefined): Check => {
   return ({ call }) =>
     targetId !== undefined && talksToAgent(call, targetId)
-      ? new Refusal('agent_consulting', 'The agent is talking to another agent.')
+      ? objection('agent_consulting', 'The agent is talking to another agent.')
       : null;
 };
 
@@ -122,22 +135,22 @@ const agentNotConsulting: Check = (c) => notConsulting(c.own?.target ?? connecte
 
 /** R-MODE-2: resume first. */
 export const notPaused: Check = ({ own }) =>
-  own?.paused === true ? new Refusal('paused', 'The supervision is paused. Resume it first.') : null;
+  own?.paused === true ? objection('paused', 'The supervision is paused. Resume it first.') : null;
 
 export const attached: Check = ({ own }) => {
-  if (own === undefined) return new Refusal('conflict', 'You are not supervising this call.');
+  if (own === undefined) return objection('conflict', 'You are not supervising this call.');
   return own.phase.kind === 'ringing' || (own.phase.kind === 'joining' && own.phase.from === 'ringing')
-    ? new Refusal('conflict', 'Your phone has not been answered yet.')
+    ? objection('conflict', 'Your phone has not been answered yet.')
     : null;
 };
 
 const hasPhone: Check = ({ by }) =>
-  by.registered ? null : new Refusal('no_phone', 'No phone of yours is registered. Register one or name another.');
+  by.registered ? null : objection('no_phone', 'No phone of yours is registered. Register one or name another.');
 
 /** R-MODE-6. */
 const notBarged: Check = ({ own }) =>
   own !== undefined && isOpen(own) && own.mode === 'barge' && own.phase.kind !== 'ringing'
-    ? new Refusal('barged', 'Not while you are barged in. Switch to listen or whisper first.')
+    ? objection('barged', 'Not while you are barged in. Switch to listen or whisper first.')
     : null;
 
 const inState =
@@ -145,18 +158,18 @@ const inState =
   ({ call }) =>
     states.includes(call.phase)
       ? null
-      : new Refusal(code, `Not possible for a call in the state "${call.phase}".`, { state: call.phase });
+      : objection(code, `Not possible for a call in the state "${call.phase}".`, { state: call.phase });
 
 /** R-ACT-4: only a call that is open and that nobody has. */
 const unassigned: Check = ({ call }) =>
   call.phase === 'open' && call.queue !== null && connectedAgents(call).length === 0
     ? null
-    : new Refusal('not_assignable', 'Only a call that waits in a queue, without an agent, can be assigned.', {
+    : objection('not_assignable', 'Only a call that waits in a queue, without an agent, can be assigned.', {
         state: call.phase,
       });
 
 const party: Check = ({ self }) =>
-  self === undefined || !isAgent(self) ? new Refusal('forbidden', 'Only an agent of this call may do this.') : null;
+  self === undefined || !isAgent(self) ? objection('forbidden', 'Only an agent of this call may do this.') : null;
 
 /** An agent transfers the own call; a supervisor with the permission any (R-ACT-2). */
 const partyOrPermitted =
@@ -166,24 +179,24 @@ const partyOrPermitted =
 
 const noBot: Check = ({ call }) =>
   connectedAgents(call).some((p) => p.bot)
-    ? new Refusal('not_transferable', 'A bot is never the source of a transfer.')
+    ? objection('not_transferable', 'A bot is never the source of a transfer.')
     : null;
 
 const held =
   (wanted: boolean): Check =>
   ({ self }) =>
-    self?.apiHold === wanted ? null : new Refusal('conflict', wanted ? 'The call is not held.' : 'It is held already.');
+    self?.apiHold === wanted ? null : objection('conflict', wanted ? 'The call is not held.' : 'It is held already.');
 
 const noConsult: Check = ({ call }) =>
-  call.consult === null ? null : new Refusal('conflict', 'A consult is going on already.');
+  call.consult === null ? null : objection('conflict', 'A consult is going on already.');
 
 /** The consult of the agent who asks, with its other side on the phone. */
 export const consulting: Check = ({ call, self }) => {
   const { consult } = call;
   const other = consult === null ? undefined : participant(call, consult.with);
-  if (consult === null || consult.by !== self?.id) return new Refusal('conflict', 'You have no consult on this call.');
+  if (consult === null || consult.by !== self?.id) return objection('conflict', 'You have no consult on this call.');
   return other === undefined || !isConnected(other)
-    ? new Refusal('conflict', 'The consulted side has not answered yet.')
+    ? objection('conflict', 'The consulted side has not answered yet.')
     : null;
 };
 
@@ -214,7 +227,7 @@ export const TABLE: Readonly<Record<Action, readonly Check[]>> = {
   end: [permitted('end'), inState(['open', 'ringing', 'active', 'waiting'], 'conflict')],
   pause: [attached],
   resume: [attached],
-  stop: [({ own }) => (own === undefined ? new Refusal('conflict', 'You are not supervising this call.') : null)],
+  stop: [({ own }) => (own === undefined ? objection('conflict', 'You are not supervising this call.') : null)],
   hold: [notBarged, party, inState(['active'], 'conflict'), held(false)],
   consult: [notBarged, party, inState(['active'], 'conflict'), noConsult],
   conference: [notBarged, party, inState(['active'], 'conflict'), consulting],
@@ -227,17 +240,17 @@ export const RESUME_CALL: readonly Check[] = [party, inState(['active'], 'confli
 /** From scratch the supervisor's phone is rung, so the supervisor must be free and have one. */
 export const TAKEOVER_FRESH: readonly Check[] = [notSupervising, available];
 
-export const firstObjection = (checks: readonly Check[], c: Case): Refusal | null => {
+export const firstObjection = (checks: readonly Check[], c: Case): Objection | null => {
   for (const check of checks) {
-    const refusal = check(c);
-    if (refusal !== null) return refusal;
+    const found = check(c);
+    if (found !== null) return found;
   }
   return null;
 };
 
 export function demand(checks: readonly Check[], c: Case): void {
-  const refusal = firstObjection(checks, c);
-  if (refusal !== null) throw refusal;
+  const found = firstObjection(checks, c);
+  if (found !== null) throw new Refusal(found.code, found.detail, found.fields);
 }
 
 const SUPERVISORS: readonly Action[] = ['listen', 'whisper', 'barge', 'takeover', 'transfer', 'assign', 'end'];
@@ -269,9 +282,9 @@ export function actions(c: Case): ActionView[] {
       ? PARTIES
       : [...SUPERVISORS, ...(c.own === undefined ? [] : ATTACHED), ...(c.self === undefined ? [] : PARTIES)];
   return [...new Set(listed)].map((action) => {
-    const refusal = firstObjection(checksOf(action, c), c);
-    return refusal === null
+    const found = firstObjection(checksOf(action, c), c);
+    return found === null
       ? { action, allowed: true }
-      : { action, allowed: false, code: refusal.code, detail: refusal.message };
+      : { action, allowed: false, code: found.code, detail: found.detail };
   });
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { MediaEngine, PlaySource } from '../../media/engine.ts';
 import { Refusal } from '../call/errors.ts';
 import type { Effect, SupervisorFacts } from '../call/events.ts';
-import { connectedAgents, type Call, type Context, type Party, type Person } from '../call/model.ts';
+import { connectedAgents, isLive, type Call, type Context, type Party, type Person } from '../call/model.ts';
 import { callView, supervisionView } from '../call/view.ts';
 import type { CallView, QueueView, SupervisionView, UserView } from '../call/views.ts';
 import type { Config } from '../config/schema.ts';
@@ -17,7 +17,7 @@ import { Queues } from './queues.ts';
 import { Registry } from './registry.ts';
 import { route } from './routing.ts';
 import type { Actor } from './service.ts';
-import { seesUser, sight } from './visibility.ts';
+import { seesUser, sight, teamsOfCall, type Sight } from './visibility.ts';
 
 export interface HouseOptions {
   readonly config: Config;
@@ -123,7 +123,7 @@ export class House implements CallHost {
     return controller;
   }
 
-  sight(person: Person, call: Call): 'full' | 'plain' | null {
+  sight(person: Person, call: Call): Sight {
     return sight(person, call, this.directory.config.policy.showSupervision === 'everyone');
   }
 
@@ -188,7 +188,7 @@ export class House implements CallHost {
     this.#occupy(this.registry.note(controller));
     this.#publishSupervisions(before, call);
     if (call.phase === 'closed' && before.phase !== 'closed') this.#closed(call);
-    else if (effects.some((e) => e.type === 'note')) this.#publishCall('call.updated', call);
+    else if (effects.some((e) => e.type === 'note')) this.#publishUpdate(before, call);
     if (touchesQueue(before, call)) this.queues.touch();
   }
 
@@ -212,7 +212,31 @@ export class House implements CallHost {
     }
   }
 
-  #publishCall(type: string, call: Call): void {
+  /**
+   * Whoever does not see the call any more (it has gone to another team, or they have left it) is told so once, by
+   * `call.gone`. Whoever sees nothing of supervisions gets no event where nothing else has changed (R-SEE-2).
+   */
+  #publishUpdate(before: Call, call: Call): void {
+    const now = this.now();
+    const plain = (c: Call): string => JSON.stringify(callView(c, now, { supervisors: false }));
+    const onlySupervision = call.supervisions.length > 0 && plain(before) === plain(call);
+    this.#publishCall('call.updated', call, (sight) => (sight === 'plain' && onlySupervision ? null : sight));
+    if (whoSees(before) === whoSees(call)) return;
+    const viewers = [...this.directory.users.keys()].flatMap((userId) => this.agents.person(userId) ?? []);
+    const gone = viewers.filter((p) => this.sight(p, before) !== null && this.sight(p, call) === null);
+    if (gone.length === 0) return;
+    const ids = new Set(gone.map((p) => p.userId));
+    const last = { id: call.id };
+    this.bus.publish(this.at(), {
+      type: 'call.gone',
+      callId: call.id,
+      full: () => last,
+      plain: () => last,
+      sees: (viewer) => (ids.has(viewer) ? 'full' : null),
+    });
+  }
+
+  #publishCall(type: string, call: Call, limit: (sight: Sight) => Sight = (sight) => sight): void {
     const now = this.now();
     this.bus.publish(this.at(), {
       type,
@@ -221,7 +245,7 @@ export class House implements CallHost {
       plain: () => callView(call, now, { supervisors: false }),
       sees: (viewer) => {
         const person = this.agents.person(viewer);
-        return person === undefined ? null : this.sight(person, call);
+        return person === undefined ? null : limit(this.sight(person, call));
       },
     });
   }
@@ -299,6 +323,11 @@ export class House implements CallHost {
       this.agents.occupy(userId, connected ? 'on-call' : ringing ? 'ringing' : 'free', load);
     }
   }
+}
+
+/** What decides who sees a call; no viewer gains or loses it while this stays the same. */
+function whoSees(call: Call): string {
+  return `${[...teamsOfCall(call)].join()} ${call.participants.flatMap((p) => (isLive(p) ? (p.userId ?? []) : [])).join()}`;
 }
 
 /** Whether a step may have changed how many wait. */

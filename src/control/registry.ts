@@ -21,6 +21,8 @@ export class Registry {
   readonly #closed = new Map<string, Closed>();
   readonly #callOfSupervision = new Map<string, string>();
   readonly #callsOfUser = new Map<string, Set<string>>();
+  /** Live calls with an open supervision. */
+  readonly #supervised = new Set<CallController>();
   callsTotal = 0;
   supervisionsTotal = 0;
 
@@ -49,6 +51,8 @@ export class Registry {
       this.#callOfSupervision.set(s.id, call.id);
       this.supervisionsTotal++;
     }
+    if (call.supervisions.some(isOpen)) this.#supervised.add(controller);
+    else this.#supervised.delete(controller);
     if (call.phase === 'closed') this.#retire(controller);
     return touched;
   }
@@ -102,7 +106,7 @@ export class Registry {
   }
 
   openSupervisions(): { call: Call; supervision: Supervision }[] {
-    return [...this.#live.values()].flatMap(({ state }) =>
+    return [...this.#supervised].flatMap(({ state }) =>
       state.supervisions.filter(isOpen).map((supervision) => ({ call: state, supervision })),
     );
   }

@@ -1,9 +1,11 @@
 /** Who may see what (R-START-5, R-SEE-2). Pure. */
 import { isAgent, isLive, type Call, type Person } from '../call/model.ts';
 
+const isOver = (call: Call): boolean => call.phase === 'closed' || call.phase === 'wrap-up';
+
 /** Teams that a call belongs to: its queue's and its agents'; once it is over, of all who were agents in it. */
 export function teamsOfCall(call: Call): Set<string> {
-  const ended = call.phase === 'closed' || call.phase === 'wrap-up';
+  const ended = isOver(call);
   const teams = new Set<string>();
   if (call.queue !== null) teams.add(call.queue.team);
   for (const p of call.participants) {
@@ -13,14 +15,19 @@ export function teamsOfCall(call: Call): Set<string> {
 }
 
 /** full: with supervisions. plain: a participant's own view, without a trace of them. null: not at all. */
-export function sight(person: Person, call: Call, everyone: boolean): 'full' | 'plain' | null {
+export type Sight = 'full' | 'plain' | null;
+
+/** A participant sees the call while in it, and when it is over. */
+export function sight(person: Person, call: Call, everyone: boolean): Sight {
   if (person.role === 'admin') return 'full';
   if (person.role === 'supervisor') {
     if (call.supervisions.some((s) => s.supervisor.id === person.userId)) return 'full';
     const teams = teamsOfCall(call);
     if (person.teams.some((team) => teams.has(team))) return 'full';
   }
-  const takesPart = call.participants.some((p) => p.userId === person.userId && p.role !== 'supervisor');
+  const takesPart = call.participants.some(
+    (p) => p.userId === person.userId && p.role !== 'supervisor' && (isLive(p) || isOver(call)),
+  );
   if (!takesPart) return null;
   return everyone ? 'full' : 'plain';
 }

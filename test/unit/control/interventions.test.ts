@@ -98,7 +98,7 @@ describe('transfer (R-ACT-2)', () => {
     await settle();
     await bench.control.transfer(SAM, id, { queue: 'support' });
     await settle();
-    expect(bench.control.call(ALICE, id)).toMatchObject({ state: 'waiting', queue: 'support' });
+    expect(bench.call()).toMatchObject({ id, state: 'waiting', queue: 'support' });
     customer.dialog!.bye();
     await settle();
     expect(bench.leaks()).toEqual([]);

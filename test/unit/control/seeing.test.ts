@@ -160,6 +160,26 @@ describe('events (R-SEE-4)', () => {
     expect(whole.events.at(-1)!.id).toBeLessThan(back.events.at(-1)!.id);
   });
 
+  it('who does not see the call any more is told so; the agent gets no event for a supervision (R-SEE-2)', async () => {
+    const bench = await Bench.start(['alice', 'carol', 'sam', 'sue']);
+    const { id } = await bench.conversation();
+    const alice = follow(bench, 'alice');
+    const sam = follow(bench, 'sam');
+    const root = follow(bench, 'root');
+    const sue = await bench.supervise('listen', 'customer', 'sue');
+    await bench.control.changeSupervision({ userId: 'sue' }, sue.id, { paused: true });
+    expect(alice.events).toEqual([]);
+    await bench.control.transfer({ userId: 'root' }, id, { queue: 'support' });
+    await bench.answer('carol');
+    for (const { events } of [alice, sam]) {
+      const ofCall = events.filter((e) => e.callId === id);
+      expect(ofCall.at(-1)).toMatchObject({ type: 'call.gone', data: { id } });
+    }
+    expect(bench.control.calls(SAM)).toEqual([]);
+    expect(root.events.map((e) => e.type)).not.toContain('call.gone');
+    expect(bench.control.call({ userId: 'sue' }, id).state).toBe('active'); // who supervises it keeps it in sight
+  });
+
   it('begins with reset where the events are not kept any more, or the id is of another server', () => {
     const bus = new EventBus(10);
     for (let i = 0; i < 30; i++) bus.publish('now', { type: 't', full: () => i, plain: () => i, sees: () => 'full' });

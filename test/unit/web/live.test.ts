@@ -29,6 +29,14 @@ describe('the live picture (R-SEE-1, R-SEE-4)', () => {
     expect(idsOf(live)).toEqual(['2']);
   });
 
+  it('a call that goes out of sight goes', () => {
+    const live = withCalls('1', '2');
+    const reading = live.beginReading();
+    expect(live.apply({ ...event('call.gone', { id: '1' }), callId: '1' }, 5)).toEqual({ kind: 'other' });
+    live.setCalls([call('1'), call('2')], reading, 6);
+    expect(idsOf(live)).toEqual(['2']);
+  });
+
   it('a list that was asked for before an event does not undo it', () => {
     const live = withCalls('ended', 'changed', 'moved');
     const reading = live.beginReading();

@@ -43,6 +43,12 @@ export class Live {
   apply(event: ControlEvent, now: number): Told {
     const [kind = ''] = event.type.split('.');
     if (event.type === 'reset') return { kind: 'reset' };
+    if (event.type === 'call.gone' && event.callId !== undefined) {
+      // It goes on, out of this person's sight.
+      this.#note(event.callId, true);
+      this.calls.delete(event.callId);
+      return { kind: 'other' };
+    }
     if (kind === 'call' && isObject(event.data)) {
       const call = event.data as unknown as CallView;
       this.#note(call.id, event.type === 'call.closed');
