@@ -12,7 +12,11 @@ export interface StartSupervision {
   readonly phone?: string; // extension or number; default: the supervisor's registered phone
 }
 
-/** One change, as /events sends it. `id` rises by one; `type` is `call.*`, `supervision.*`, `agent.*`, `queue.*`. */
+/**
+ * One change, as /events sends it. `id` rises by one. `type` is `call.created`, `call.updated`, `call.closed` (data: the
+ * call, without `actions`), `call.gone` (it goes on out of the viewer's sight; data: its id), `supervision.started`,
+ * `supervision.updated`, `supervision.ended`, `agent.updated`, `supervisor.updated`, `queue.updated`, `reset`.
+ */
 export interface ControlEvent {
   readonly id: number;
   readonly at: string;
