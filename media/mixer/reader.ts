@@ -1,7 +1,7 @@
 /**
  * One listener's reading of one source's ring: a jitter buffer of its own. It never jumps over audio that has come: where
  * the source is late the reader waits (and its delay grows by a frame); where the delay has been needlessly long for a
- * while it is won back one sample at a time, or faster in silence.
+ * while it is won back a sample or two of each frame, faster in silence.
  */
 import { FRAME, FRAME_MS, SAMPLES_PER_MS } from './constants.ts';
 import type { SampleRing } from './ring.ts';
@@ -14,8 +14,8 @@ const MUCH_DELAY_MS = 100;
 const FLUSH_AFTER = 3;
 /** A hole that was not waited through already is skipped when it is longer than this: 60 ms. */
 const MAX_WAIT = 60 * SAMPLES_PER_MS;
-/** Packets over which the delay is judged: about 2 s. */
-const WINDOW = 100;
+/** Packets over which the delay is judged: about a second. */
+const WINDOW = 50;
 const MAX_MARGIN_MS = 60;
 
 export class Reader {
@@ -149,7 +149,7 @@ export class Reader {
       this.#trim -= extra;
       return false;
     }
-    const rate = this.#trim < this.#trimRate ? 1 : this.#trimRate;
+    const rate = this.#trim < this.#trimRate ? 1 : this.#trimRate; // divides FRAME
     if (this.#trim > 0 && available >= FRAME + rate) {
       // One sample is left out after each of `rate` parts.
       const part = FRAME / rate;
@@ -181,7 +181,7 @@ export class Reader {
     if (this.#trim === 0 && this.#spare >= FRAME_MS + 4 + this.#margin) {
       const much = this.#spare > MUCH_DELAY_MS;
       this.#trim = much ? Math.floor(this.#spare / FRAME_MS / 2) * FRAME : FRAME;
-      this.#trimRate = much ? 8 : 1;
+      this.#trimRate = much ? 8 : 2;
     }
     this.#spare = Infinity;
     this.#arrivals = 0;

@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { Bridge, Endpoint, EngineMatrix } from '../../media/engine.ts';
+import type { Bridge, Endpoint, EngineMatrix, MediaEngine } from '../../media/engine.ts';
 import { createMediasoupEngine } from '../../media/mediasoup/index.ts';
 import { NUMBERS_CYCLE, Phone } from '../integration/media/phone.ts';
 
@@ -135,8 +135,7 @@ interface Call {
 }
 
 /** One call with three phones in this thread, all of them sending. */
-async function call(customerHz: 0 | null = 0): Promise<Call> {
-  const media = await engine();
+async function call(media: MediaEngine, customerHz: 0 | null = 0): Promise<Call> {
   const bridge = await media.createBridge('call', events);
   const [agent, customer, supervisor] = await Promise.all([
     Phone.open(),
@@ -157,7 +156,7 @@ async function call(customerHz: 0 | null = 0): Promise<Call> {
     supervisor,
     close: async () => {
       for (const phone of [agent, customer, supervisor]) phone.close();
-      await media.close();
+      await bridge.close();
     },
   };
 }
@@ -166,10 +165,11 @@ const LISTEN: EngineMatrix = matrix(3);
 const WHISPER: EngineMatrix = new Map([...LISTEN, ['agent', new Set(['customer', 'supervisor'])]]);
 
 /** From the first sample of a frame at the customer's mouth to its arrival at the listener, through the mix, in ms. */
-async function mouthToEar(): Promise<number[]> {
+async function mouthToEar(media: MediaEngine): Promise<number[]> {
   const delays: number[] = [];
-  for (let round = 0; round < 5; round++) {
-    const { bridge, customer, agent, supervisor, close } = await call();
+  // Phones and mixer are in step anew in each round.
+  for (let round = 0; round < 10; round++) {
+    const { bridge, customer, agent, supervisor, close } = await call(media);
     agent.hush();
     const sentAt = new Map<number, number>();
     customer.onSent = (frame) => sentAt.set(frame % NUMBERS_CYCLE, performance.now());
@@ -186,8 +186,8 @@ async function mouthToEar(): Promise<number[]> {
 }
 
 /** From `applyMatrix` to the first packet at the agent that carries the supervisor's voice, in ms. */
-async function matrixToAudible(changes: number): Promise<number[]> {
-  const { bridge, agent, close } = await call(null); // whatever the agent hears is the supervisor
+async function matrixToAudible(media: MediaEngine, changes: number): Promise<number[]> {
+  const { bridge, agent, close } = await call(media, null); // whatever the agent hears is the supervisor
   await bridge.applyMatrix(LISTEN, 1);
   const delays: number[] = [];
   for (let i = 0; i < changes; i++) {
@@ -208,8 +208,8 @@ async function matrixToAudible(changes: number): Promise<number[]> {
 }
 
 /** Frames of the customer that the agent did not hear exactly once, and breaks in what the agent received. */
-async function lostFrames(changes: number): Promise<number> {
-  const { bridge, agent, customer, supervisor, close } = await call();
+async function lostFrames(media: MediaEngine, changes: number): Promise<number> {
+  const { bridge, agent, customer, supervisor, close } = await call(media);
   supervisor.hush();
   await bridge.applyMatrix(LISTEN, 1);
   await sleep(200);
@@ -263,13 +263,21 @@ export async function mediaBench(): Promise<Row[]> {
   const monitored = await callCost(3);
   rows.push({ name: `monitored call, one listener (${CALLS} calls)`, value: monitored.engine, unit: cost, wanted: 2 });
   rows.push({ name: '  floor: bare dgram loop', value: monitored.floor, unit: cost });
-  const ear = await mouthToEar();
+  const media = await engine();
+  await mouthToEar(media); // warms up
+  const ear = await mouthToEar(media);
   rows.push({ name: 'mouth to ear through the mix, median', value: quantile(ear, 0.5), unit: 'ms', wanted: 40 });
   rows.push({ name: 'mouth to ear through the mix, p99', value: quantile(ear, 0.99), unit: 'ms' });
-  const audible = await matrixToAudible(200);
+  const audible = await matrixToAudible(media, 200);
   rows.push({ name: 'matrix to audible, median', value: quantile(audible, 0.5), unit: 'ms', wanted: 30 });
   rows.push({ name: 'matrix to audible, p99', value: quantile(audible, 0.99), unit: 'ms' });
-  rows.push({ name: 'frames lost in 200 mode changes', value: await lostFrames(200), unit: 'frames', wanted: 0 });
+  rows.push({
+    name: 'frames lost in 200 mode changes',
+    value: await lostFrames(media, 200),
+    unit: 'frames',
+    wanted: 0,
+  });
+  await media.close();
   rows.push({ name: 'memory per monitored call', value: await memoryPerCall(), unit: 'KB' });
   return rows;
 }
