@@ -35,6 +35,16 @@ async function aptPrefix() {
   return sudo === null ? null : ['sudo', '-n'];
 }
 
+/** apt-get, with the services that packages bring not started (policy-rc.d): a SIP proxy would take the SIP port. */
+const APT_SCRIPT = `
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  trap 'rm -f $policy' EXIT
+  printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy
+fi
+DEBIAN_FRONTEND=noninteractive apt-get "$@"
+`;
+
 /**
  * Installs Debian packages.
  * @throws {SetupError} with the command for a person to run, where this process may not
@@ -48,7 +58,7 @@ export async function installPackages(packages, title) {
   }
   const settings = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3', '-q'];
   const apt = (...args) => {
-    const [command, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...settings, ...args];
+    const [command, ...rest] = [...prefix, 'sh', '-c', APT_SCRIPT, 'sh', ...settings, ...args];
     return run(command, rest, { title });
   };
   say(`apt-get: ${packages.join(' ')}`);

@@ -114,14 +114,14 @@ describe('Debian packages that are missing', () => {
   it('are named with the command for a person, where they may not be installed', () => {
     const bin = join(folder, 'bin');
     mkdirSync(bin);
-    for (const name of ['apt-get', 'sox']) symlinkSync('/bin/false', join(bin, name));
+    for (const name of ['apt-get', 'chromium']) symlinkSync('/bin/false', join(bin, name));
     const debian = new URL('../../../src/setup/debian.mjs', import.meta.url).href;
     const unprivileged = `process.getuid = () => 1000; ${ASK}`;
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', unprivileged, debian], {
       env: { PATH: bin },
       encoding: 'utf8',
     });
-    const names = Object.keys(LIST.test).filter((name) => name !== 'sox');
+    const names = Object.keys(LIST.test).filter((name) => name !== 'chromium');
     expect(stdout).toContain(`these Debian packages are missing: ${names.join(' ')}`);
     expect(stdout).toContain(`apt-get update && apt-get install -y --no-install-recommends ${names.join(' ')}`);
   });
