@@ -2,6 +2,8 @@
  * Engine 1, embedded: SIP legs end in Earshot's own RTP threads (media/worker), which forward and mix by the hear matrix.
  * WebRTC legs end in mediasoup (webrtc/) and cross to those threads by RTP, as legs like any other.
  */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { isCodecName } from '../codec/codecs.ts';
@@ -39,10 +41,11 @@ export interface MediasoupEngineOptions {
 
 const MUSIC = fileURLToPath(new URL('../sounds/music.wav', import.meta.url));
 
-/** Starts the media threads. @throws where the music cannot be read or no codec is left; MediaError `engine_lost` */
+/** Starts the media threads. @throws where address, codecs or music cannot be used; MediaError `engine_lost` */
 export async function createMediasoupEngine(options: MediasoupEngineOptions): Promise<EmbeddedEngine> {
   const codecs = options.codecs.filter(isCodecName);
   if (codecs.length === 0) throw new RangeError('media.codecs: PCMU or PCMA is wanted among them');
+  await assertAddress(options.address);
   const sounds = new SoundCache();
   const music = options.music ?? MUSIC;
   const log = options.log ?? (() => undefined);
@@ -75,4 +78,18 @@ export async function createMediasoupEngine(options: MediasoupEngineOptions): Pr
     throw error;
   }
   return engine;
+}
+
+/** Better said now than at the first call. */
+async function assertAddress(address: string): Promise<void> {
+  const socket = createSocket('udp4');
+  try {
+    const listening = once(socket, 'listening');
+    socket.bind(0, address);
+    await listening;
+  } catch (cause) {
+    throw new Error(`media.address: ${address} is no IPv4 address of this machine`, { cause });
+  } finally {
+    socket.close();
+  }
 }

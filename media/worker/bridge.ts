@@ -148,7 +148,8 @@ export class EmbeddedBridge implements Bridge {
         await leg.open(this.#number, options.id, options.dtmf !== 'collect', options.signallingAddress ?? null);
         return leg;
       } catch (error) {
-        if (!(error instanceof CommandError) || error.failure !== 'port_busy') throw error;
+        if (!(error instanceof CommandError) || error.failure === 'gone') throw error;
+        if (error.failure === 'no_socket') throw new MediaError('ports_exhausted', error.message, { cause: error });
       }
     }
     throw new MediaError('ports_exhausted', 'no RTP port is free; widen media.rtpPorts');

@@ -12,8 +12,8 @@ export interface ThreadEvents {
 /** A command that the thread could not carry out. */
 export class CommandError extends Error {
   readonly failure: Failure;
-  constructor(command: Command['type'], failure: Failure) {
-    super(`${command}: ${failure}`);
+  constructor(command: Command['type'], failure: Failure, detail: string) {
+    super(`${command}: ${failure}${detail}`);
     this.failure = failure;
   }
 }
@@ -93,7 +93,7 @@ export class ThreadHandle {
     if (pending === undefined) return;
     this.#pending.delete(message.request);
     if (message.failure === undefined) pending.resolve(message.value);
-    else pending.reject(new CommandError(pending.command, message.failure));
+    else pending.reject(new CommandError(pending.command, message.failure, message.detail ?? ''));
   }
 
   #exited(error: MediaError): void {

@@ -72,8 +72,8 @@ export interface Values {
 
 export type ValueOf<T extends Command['type']> = T extends keyof Values ? Values[T] : undefined;
 
-/** Why a command failed: the port is taken, or what it names is gone. */
-export type Failure = 'port_busy' | 'gone';
+/** Why a command failed: the port is taken, there are no sockets to be had at all, or what it names is gone. */
+export type Failure = 'port_busy' | 'no_socket' | 'gone';
 
 export interface Request {
   readonly request: number;
@@ -82,7 +82,13 @@ export interface Request {
 
 export type FromThread =
   | { readonly type: 'ready' }
-  | { readonly type: 'reply'; readonly request: number; readonly value?: unknown; readonly failure?: Failure }
+  | {
+      readonly type: 'reply';
+      readonly request: number;
+      readonly value?: unknown;
+      readonly failure?: Failure;
+      readonly detail?: string;
+    }
   | { readonly type: 'digit'; readonly leg: number; readonly digit: string }
   | { readonly type: 'silence'; readonly leg: number; readonly seconds: number }
   | { readonly type: 'levels'; readonly bridge: number; readonly levels: ReadonlyMap<string, number> }

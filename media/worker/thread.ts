@@ -25,8 +25,8 @@ const LEVELS_MS = 200;
 
 class CommandFailure extends Error {
   readonly failure: Failure;
-  constructor(failure: Failure) {
-    super(failure);
+  constructor(failure: Failure, detail = '') {
+    super(detail);
     this.failure = failure;
   }
 }
@@ -62,7 +62,7 @@ class MediaThread {
       this.#post({ type: 'reply', request, value });
     } catch (error) {
       if (!(error instanceof CommandFailure)) throw error;
-      this.#post({ type: 'reply', request, failure: error.failure });
+      this.#post({ type: 'reply', request, failure: error.failure, detail: error.message });
     }
   }
 
@@ -161,9 +161,10 @@ class MediaThread {
     this.#legs.set(command.leg, { leg, bridge: command.bridge });
     try {
       await leg.open();
-    } catch {
+    } catch (error) {
       this.#legs.delete(command.leg);
-      throw new CommandFailure('port_busy');
+      const busy = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+      throw new CommandFailure(busy ? 'port_busy' : 'no_socket', ` (${String(error)})`);
     }
     if (leg.mixLeg === null) throw new CommandFailure('gone');
   }

@@ -257,10 +257,10 @@ export function engineContract(name: string, setup: EngineSetup): void {
       elsewhere.peer(endpoint.localSdp);
       elsewhere.talk();
       expect(endpoint.negotiated).toMatchObject({ codec: 'PCMA', port: elsewhere.port });
-      await packets(elsewhere, 20);
+      await packets(elsewhere, 30);
       const from = agent.received.length;
       await packets(agent, 20);
-      expect(share(elsewhere.audio(5), TONES.agent)).toBeGreaterThan(0.9);
+      expect(share(elsewhere.audio(15), TONES.agent)).toBeGreaterThan(0.9);
       expect(share(agent.audio(from + 5), TONES.supervisor)).toBeGreaterThan(0.9);
     });
 
@@ -338,12 +338,12 @@ export function engineContract(name: string, setup: EngineSetup): void {
       expect(told.levels).toHaveLength(0);
       bridge.watchLevels(true);
       await until(() => told.levels.length >= 3, 'levels are told');
+      await until(() => (told.levels.at(-1)?.get('customer') ?? 0) < -60, 'the level of who is silent has fallen');
       bridge.watchLevels(false);
       const levels = told.levels.at(-1)!;
       // 6000 of 32768, a sine: -17.8 dBov
       expect(levels.get('agent')).toBeGreaterThan(-19);
       expect(levels.get('agent')).toBeLessThan(-16);
-      expect(levels.get('customer')).toBeLessThan(-60);
     });
 
     it('tells when a peer that should send is silent', async () => {

@@ -241,6 +241,13 @@ describe('embedded engine, over RTP', { timeout: 30_000 }, () => {
     other.close();
   });
 
+  it('says at once when it is given an address, codecs or music that it cannot use', async () => {
+    const good = { address: '127.0.0.1', rtpPorts: [42_000, 42_099], codecs: ['PCMU'] } as const;
+    await expect(createMediasoupEngine({ ...good, address: '192.0.2.1' })).rejects.toThrow('media.address: 192.0.2.1');
+    await expect(createMediasoupEngine({ ...good, codecs: ['opus'] })).rejects.toThrow('media.codecs');
+    await expect(createMediasoupEngine({ ...good, music: import.meta.filename })).rejects.toThrow('WAV');
+  });
+
   it('calls are spread over the threads, and closing the engine closes them', async () => {
     await engine.close();
     await engine.close();
