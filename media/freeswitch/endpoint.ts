@@ -225,7 +225,9 @@ export class FsLeg implements Endpoint {
 
   #conferenceEvent(event: FsEvent): void {
     if (this.#closed !== null || event.getHeader('Action') !== 'energy-level-member') return;
-    this.#context.onScore(this, Number(event.getHeader('Current-Energy') ?? 0));
+    // Where no audio comes the score stays that of the last frame.
+    const talking = event.getHeader('Talking') === 'true';
+    this.#context.onScore(this, talking ? Number(event.getHeader('Current-Energy') ?? 0) : 0);
   }
 
   /** FreeSWITCH is told of the peer again where something has changed. @throws MediaError */

@@ -260,8 +260,8 @@ export function engineContract(name: string, setup: EngineSetup): void {
       await packets(elsewhere, 30);
       const from = agent.received.length;
       await packets(agent, 20);
-      expect(share(elsewhere.audio(15), TONES.agent)).toBeGreaterThan(0.9);
-      expect(share(agent.audio(from + 5), TONES.supervisor)).toBeGreaterThan(0.9);
+      expect(share(elsewhere.audio(15), TONES.agent)).toBeGreaterThan(0.7);
+      expect(share(agent.audio(from + 5), TONES.supervisor)).toBeGreaterThan(0.7);
     });
 
     it('telephone-events pass to the listeners that the matrix allows, and a press is reported once', async () => {
