@@ -31,6 +31,8 @@ type Of<T extends CallEvent['type']> = Extract<CallEvent, { type: T }>;
 /** Time that a direct call rings before the caller is told that nobody answers. */
 export const DIRECT_RING_SECONDS = 90;
 
+const MEDIA = 'media failed';
+
 /** The first leg is there: goes on with what the call is for. */
 export function begin(work: Work): void {
   const { call } = work;
@@ -69,11 +71,8 @@ export function answered(work: Work, event: Of<'answered'>): void {
   work.effects.push({ type: 'timer', name: `ring:${p.id}`, seconds: null });
   note(work, 'participant.connected', p.userId, { participant: p.id, role: p.role });
   switch (purpose.kind) {
-    case 'caller': {
-      const supervision = supervisionOf(call, p.id);
-      if (supervision !== undefined) supervisorAnswered(work, supervision);
+    case 'caller':
       return;
-    }
     case 'supervision': {
       const supervision = supervisionOf(call, p.id);
       if (supervision === undefined) leave(work, p, 'supervision ended', 'us');
@@ -139,9 +138,10 @@ export function failed(work: Work, p: Participant, status: number, reason: strin
   }
 }
 
+/** A caller who is not answered yet: the customer, or an agent's phone with its second call (a consult). */
 function callerGone(work: Work, p: Participant, reason: string): void {
-  const supervision = supervisionOf(work.call, p.id);
-  if (supervision !== undefined) return endSupervision(work, supervision, 'supervisor_left');
+  if (work.call.consult !== null && consultLegGone(work, p, reason, 'itself')) return;
+  if (reason === MEDIA) return endCall(work, 'media_failed');
   endCall(work, work.call.answeredAt === null ? 'abandoned' : reason);
 }
 
@@ -153,11 +153,11 @@ export function mediaFailed(work: Work, event: Of<'mediaFailed'>): void {
   const supervision = supervisionOf(work.call, p.id);
   if (supervision !== undefined) return endSupervision(work, supervision, 'media_failed'); // R-HEAR-9: fails closed
   if (isRinging(p)) {
-    work.effects.push({ type: 'drop', leg: p.id, status: 503, reason: 'media' });
-    return failed(work, p, 503, 'media');
+    work.effects.push({ type: 'drop', leg: p.id, status: 503, reason: MEDIA });
+    return failed(work, p, 503, MEDIA);
   }
-  work.effects.push({ type: 'drop', leg: p.id, status: 503, reason: 'media' });
-  gone(work, p, 'media failed');
+  work.effects.push({ type: 'drop', leg: p.id, status: 503, reason: MEDIA });
+  gone(work, p, MEDIA);
 }
 
 /** A connected phone hung up, or was lost. */

@@ -70,7 +70,7 @@ export function startSupervision(work: Work, request: Start): void {
           purpose,
           from,
           seconds: context.policy.ringSeconds,
-          autoAnswer: true,
+          autoAnswer: phone.kind === 'user', // R-START-3: a number is picked up by hand
           keys: true,
           person: by,
         });
@@ -130,11 +130,11 @@ export function stopSupervision(work: Work, request: Extract<Request, { type: 's
   if (s !== undefined) endSupervision(work, s, request.reason, { by: request.by });
 }
 
-/** R-START-8: why the supervisor's phone came to nothing. */
+/** R-START-8: why the supervisor's phone came to nothing. 487: it had called itself (R-START-9) and gave up. */
 export function supervisorFailed(work: Work, s: Supervision, status: number): void {
-  const reason =
-    status === 408 || status === 487 ? 'no_answer' : status === 486 || status === 600 ? 'phone_busy' : 'phone_declined';
-  endSupervision(work, s, reason);
+  if (status === 487) return endSupervision(work, s, 'supervisor_left');
+  if (status === 408) return endSupervision(work, s, 'no_answer');
+  endSupervision(work, s, status === 486 || status === 600 ? 'phone_busy' : 'phone_declined');
 }
 
 /** R-FLOW-1: a barge rests while its agent consults, and goes on by itself afterwards. */

@@ -165,7 +165,7 @@ export function takeover(work: Work, request: Extract<Request, { type: 'takeover
     purpose: { kind: 'takeover' },
     from: call.customer,
     seconds: context.policy.ringSeconds,
-    autoAnswer: true,
+    autoAnswer: request.phone.kind === 'user',
     person: by,
   });
   note(work, 'takeover.started', by.userId);

@@ -88,9 +88,14 @@ export class House implements CallHost {
     this.phones.refer(call, leg, refer);
   }
 
+  /**
+   * One offer cannot serve browsers and desk phones alike. Whoever has turned on a phone in the browser wants that one
+   * rung; the desk phone has its turn again once it is turned off.
+   */
   webrtc(userId: string): boolean {
     const contacts = this.agents.entry(userId)?.contacts ?? [];
-    return contacts.length > 0 && contacts.every((c) => c.transport === 'ws' || c.transport === 'wss');
+    const browsers = contacts.filter((c) => c.transport === 'ws' || c.transport === 'wss').length;
+    return browsers > 0 && (this.media.webrtc.available || browsers === contacts.length);
   }
 
   /** The person asking. A user who has gone from the directory may do nothing. */

@@ -140,6 +140,7 @@ export class Line {
         target: dialling.target,
         from: dialling.from,
         localSdp: endpoint.localSdp,
+        webrtc: dialling.webrtc,
         autoAnswer: dialling.autoAnswer,
         signal: this.#abort.signal,
         onProgress: (status, sdp) => this.#progressed(endpoint, sdp),

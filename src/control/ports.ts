@@ -32,6 +32,8 @@ export interface DialRequest {
   readonly from: { readonly number: string; readonly name: string };
   /** Our offer. */
   readonly localSdp: string;
+  /** Of a user's phones only those in browsers (ws, wss), or only the others: what can read the offer. Absent: all. */
+  readonly webrtc?: boolean;
   /** Ask the phone to answer by itself, with the headers of the user's phone profile (R-START-3). */
   readonly autoAnswer?: boolean;
   /** Aborting sends CANCEL; the promise then rejects with LegFailure 487 (or, where 200 won the race, after a BYE). */

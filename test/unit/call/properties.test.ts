@@ -234,6 +234,11 @@ function checkStep(before: Call, after: Call, event: CallEvent, effects: readonl
     if (s.phase.kind === 'ended') expect(later.phase).toEqual(s.phase); // one end reason, decided once
   }
   if (before.endReason !== null) expect(after.endReason).toBe(before.endReason);
+  if ('leg' in event && before.endReason === null) {
+    const p = participant(before, event.leg)!;
+    const aside = p.role === 'supervisor' || p.role === 'consulted' || p.aliasOf !== null;
+    if (aside) expect(after.endReason).toBeNull(); // who is not the customer or its agent never ends the call
+  }
   for (const p of before.participants) {
     const later = participant(after, p.id)!;
     if (p.leg.kind === 'left') expect(later.leg).toEqual(p.leg);

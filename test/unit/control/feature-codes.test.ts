@@ -44,6 +44,17 @@ describe('a feature code (R-START-9)', () => {
     expect(bridge.closed).toBe(true);
   });
 
+  it('the supervisor gives up before the answer: supervisor_left, nothing is held', async () => {
+    const bench = await Bench.start(['alice', 'sam']);
+    await bench.conversation();
+    const phone = bench.signalling.fromUser('sam', '*11001');
+    const [started] = bench.control.supervisions(SAM);
+    phone.cancel();
+    await settle();
+    expect(bench.control.supervision(SAM, started!.id)).toMatchObject({ state: 'ended', endReason: 'supervisor_left' });
+    expect(bench.state('sam')).toBe('available');
+  });
+
   it('sets the own state', async () => {
     const bench = await Bench.start(['alice']);
     for (const [dialled, state] of [

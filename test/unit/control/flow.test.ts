@@ -153,6 +153,32 @@ describe('consult by the phone', () => {
     expect(bench.call().consult).toBeNull();
   });
 
+  it('is given up while it rings: the customer is still there', async () => {
+    const bench = await Bench.start(EVERYONE);
+    const { alice } = await bench.conversation();
+    await alice.hold();
+    const second = bench.signalling.fromUser('alice', '1003');
+    const carol = await bench.ringing('carol');
+    second.cancel();
+    await settle();
+    expect(carol.state).toBe('cancelled');
+    expect(bench.call()).toMatchObject({ state: 'active', consult: null });
+    await alice.resume();
+    await settle();
+    expect(bench.heard()).toEqual(['alice<customer', 'customer<alice']);
+  });
+
+  it('has no media: it is refused, and the customer is still there', async () => {
+    const bench = await Bench.start(EVERYONE);
+    await bench.conversation();
+    bench.media.full = true;
+    const second = bench.signalling.fromUser('alice', '1003');
+    await settle();
+    expect(second.rejected).toBe(503);
+    expect(bench.call()).toMatchObject({ state: 'active', consult: null });
+    expect(bench.heard()).toEqual(['alice<customer', 'customer<alice']);
+  });
+
   it('the customer hangs up: everything is released', async () => {
     const bench = await Bench.start(EVERYONE);
     const { customer, second } = await consulting(bench);

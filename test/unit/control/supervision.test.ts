@@ -112,6 +112,7 @@ describe('starting a supervision', () => {
     await bench.conversation();
     const { id } = bench.call();
     await bench.control.startSupervision(SAM, id, { mode: 'listen', phone: '+44999' });
+    expect((await bench.ringing('+44999')).request.autoAnswer).toBe(false);
     await bench.answer('+44999');
     expect(bench.hears('sam')).toEqual(['alice', 'customer']);
   });
