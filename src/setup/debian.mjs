@@ -40,6 +40,7 @@ const APT_SCRIPT = `
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
   trap 'rm -f $policy' EXIT
+  trap 'exit 143' HUP INT TERM
   printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy
 fi
 DEBIAN_FRONTEND=noninteractive apt-get "$@"
