@@ -9,7 +9,7 @@ import { sessionDescription } from './body.ts';
 import { ALLOW, SUPPORTED, USER_AGENT, guarded, type SipContext } from './context.ts';
 import { SipDialog } from './dialog.ts';
 import type { Headers, SrfApp, SrfDialog, SrfRequest, SrfResponse, UacOptions } from './srf.ts';
-import { errorText } from './srf.ts';
+import { errorText, isUnreachable } from './srf.ts';
 import { bestFailure, type Failure } from './status.ts';
 import { normaliseAddress } from './uri.ts';
 
@@ -180,7 +180,7 @@ class Branch {
       return;
     }
     const status = finalStatus(error);
-    if (status === null || (status === 503 && this.#final?.source_port === 0)) this.#target.onUnreachable?.();
+    if (status === null || (this.#final !== null && isUnreachable(this.#final))) this.#target.onUnreachable?.();
     if (status === null || status < 300) {
       this.#broken2xx();
       this.#owner.failed({ status: status === null ? 503 : 500, reason: errorText(error) });

@@ -6,7 +6,7 @@
 import type { Clock } from '../control/ports.ts';
 import { USER_AGENT, guarded, type SipContext } from './context.ts';
 import type { SrfApp } from './srf.ts';
-import { errorText } from './srf.ts';
+import { errorText, isUnreachable } from './srf.ts';
 
 export interface ConnectedContact {
   readonly userId: string;
@@ -55,8 +55,7 @@ export class Qualifier {
           return;
         }
         request.on('response', (response) => {
-          // Made by the server itself, for want of a connection: it has no address.
-          if (response.status === 503 && response.source_port === 0) this.#phones.unreachable(userId, key);
+          if (isUnreachable(response)) this.#phones.unreachable(userId, key);
         });
       });
     });

@@ -135,3 +135,11 @@ export type Log = (level: LogLevel, message: string) => void;
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/**
+ * The server's own answer, for want of a connection to the peer: it has no address. The embedded server says 503, as
+ * RFC 3261 section 8.1.3.1 has it; drachtio-server says 410.
+ */
+export function isUnreachable({ status, source_port }: SrfResponse): boolean {
+  return (status === 503 || status === 410) && source_port === 0;
+}
