@@ -173,11 +173,14 @@ class SipSignalling implements Signalling {
   }
 
   /** Where a call goes, and what its phone is asked. Throws LegFailure where it leads nowhere. */
-  #destination({ target, autoAnswer }: DialRequest): { targets: readonly CallTarget[]; headers: Headers } {
+  #destination({ target, autoAnswer, webrtc }: DialRequest): { targets: readonly CallTarget[]; headers: Headers } {
     if (target.kind === 'user') {
       const user = this.#directory.byId(target.userId);
       if (user === null) throw new LegFailure(404, 'No such user');
-      const targets = this.#register.routes(user.id).map(({ uri, proxy, key, transport }) => ({
+      const fits = (transport: string): boolean =>
+        webrtc === undefined || webrtc === (transport === 'ws' || transport === 'wss');
+      const routes = this.#register.routes(user.id).filter(({ transport }) => fits(transport));
+      const targets = routes.map(({ uri, proxy, key, transport }) => ({
         uri,
         proxy,
         ...(transport === 'udp' ? {} : { onUnreachable: () => this.#register.unreachable(user.id, key) }),

@@ -6,6 +6,7 @@ import { applyPrefs } from './prefs.ts';
 import { restore, watchPage } from './session.ts';
 import { changed, onRender, state, type Page } from './state.ts';
 import { appView, titleOf } from './view/app.ts';
+import { openDialog } from './view/dialogs.ts';
 
 const PAGES: readonly string[] = ['calls', 'agents', 'queues', 'mine'] satisfies Page[];
 
@@ -21,6 +22,7 @@ const root = document.querySelector<HTMLElement>('#app')!;
 onRender(() => {
   document.title = titleOf();
   render(appView(), root);
+  openDialog();
   followLevels(state.me === null || state.page !== 'calls' ? null : state.selected);
 });
 window.addEventListener('hashchange', readAddress);

@@ -88,8 +88,8 @@ function filesOf(folder: string): string[] {
 function litHtml(require: NodeJS.Require): [string, string][] {
   // The package exports no package.json; Node's own entry is one folder below its root.
   const root = dirname(dirname(require.resolve('lit-html')));
-  const names = ['lit-html.js', 'directive.js', 'directive-helpers.js', 'async-directive.js'];
-  const directives = ['repeat.js', 'live.js', 'ref.js', 'class-map.js'].map((name) => `directives/${name}`);
+  const names = ['lit-html.js', 'directive.js', 'directive-helpers.js'];
+  const directives = ['repeat.js'].map((name) => `directives/${name}`);
   return [...names, ...directives].map((name) => [
     `vendor/lit-html/${name}`,
     readFileSync(join(root, name), 'utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'),

@@ -133,6 +133,7 @@ export class Softphone {
       ha1: account.ha1,
       display_name: account.displayName,
       register_expires: REGISTER_SECONDS,
+      instance_id: instanceId(this.#options.userId),
       session_timers: false,
       user_agent: 'Earshot console',
       connection_recovery_min_interval: 1,
@@ -221,6 +222,20 @@ export class Softphone {
         resolve();
       });
     });
+  }
+}
+
+/** RFC 5626: by this a page that was opened again takes the place of the one before, instead of ringing beside it. */
+function instanceId(userId: string): string {
+  const key = `earshot.instance.${userId}`;
+  try {
+    const known = localStorage.getItem(key);
+    if (known !== null && /^[0-9a-f-]{36}$/.test(known)) return known;
+    const made = crypto.randomUUID();
+    localStorage.setItem(key, made);
+    return made;
+  } catch {
+    return crypto.randomUUID(); // A browser that keeps nothing.
   }
 }
 

@@ -286,7 +286,8 @@ export const de: Texts = {
   'phone.why.elsewhere': 'Ihr Softphone wird in einem anderen Tab oder Fenster benutzt.',
   'phone.here': 'Hier benutzen',
   'phone.details': 'Technische Einzelheiten',
-  'phone.both': 'Auch ein Tischtelefon von Ihnen ist angemeldet. Anrufe klingeln an beiden.',
+  'phone.both':
+    'Auch ein Tischtelefon von Ihnen ist angemeldet. Solange das Softphone eingeschaltet ist, klingeln Anrufe hier und nicht dort.',
   'phone.browser': 'Dieser Browser',
   'phone.desk': 'Tischtelefon',
   'phone.desk.none': 'Nicht angemeldet',

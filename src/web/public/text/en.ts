@@ -282,7 +282,7 @@ export const en = {
   'phone.why.elsewhere': 'Your softphone is in use in another tab or window.',
   'phone.here': 'Use it here',
   'phone.details': 'Technical details',
-  'phone.both': 'A desk phone of yours is registered too. Calls ring on both.',
+  'phone.both': 'A desk phone of yours is registered too. While the softphone is on, calls ring here and not there.',
   'phone.browser': 'This browser',
   'phone.desk': 'Desk phone',
   'phone.desk.none': 'Not registered',

@@ -12,7 +12,7 @@ export function agentsView(): TemplateResult {
   return html`<section class="list narrow" aria-labelledby="agents-title">
     <div class="heading">
       <h1 id="agents-title">${t('agents.title')}</h1>
-      <label class="search" role="search"
+      <label class="search"
         >${icon('search')}<span class="hidden">${t('agents.search')}</span
         ><input
           type="search"

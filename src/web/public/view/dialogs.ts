@@ -1,6 +1,5 @@
 /** Questions before something that cannot be taken back, and choices of a destination. Native dialogs keep the focus. */
 import { html, nothing, type TemplateResult } from 'lit-html';
-import { ref } from 'lit-html/directives/ref.js';
 import { assign, operate, send, supervise } from '../commands.ts';
 import type { Destination } from '../data/api.ts';
 import { changed, selectedCall, state, type Dialog } from '../state.ts';
@@ -16,15 +15,15 @@ function close(): void {
   changed();
 }
 
-const open = (element?: Element): void => {
-  if (element instanceof HTMLDialogElement && !element.open) element.showModal();
-};
+/** Opens what has just been drawn: a dialog can be opened once it is in the page. */
+export function openDialog(): void {
+  document.querySelector<HTMLDialogElement>('dialog:not([open])')?.showModal();
+}
 
 export function dialogView(): TemplateResult | typeof nothing {
   const { dialog } = state;
   if (dialog === null) return nothing;
   return html`<dialog
-    ${ref(open)}
     aria-labelledby="dialog-title"
     @close=${close}
     @click=${(event: Event) => {

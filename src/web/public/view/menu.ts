@@ -76,12 +76,14 @@ export function userMenu(): TemplateResult {
     menu.querySelector('summary')?.focus();
   };
   return html`<details class="menu" @focusout=${close} @keydown=${escape}>
-    <summary aria-label="${t('menu.user')}: ${me.name}">
-      <span class="avatar small">${initials(me.name)}</span><span class="who">${me.name}</span>${icon('chevron')}
+    <summary>
+      <span class="hidden">${t('menu.user')}: </span
+      ><span class="avatar small" aria-hidden="true">${initials(me.name)}</span
+      ><span class="who">${me.name}</span>${icon('chevron')}
     </summary>
     <div class="sheet">
       <div class="person">
-        <span class="avatar">${initials(me.name)}</span>
+        <span class="avatar" aria-hidden="true">${initials(me.name)}</span>
         <span><strong>${me.name}</strong><small>${me.extension}</small></span>
         ${user === null ? '' : agentState(user.state)}
       </div>

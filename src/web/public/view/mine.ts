@@ -116,7 +116,7 @@ function current(call: CallView): TemplateResult {
   const name = call.direction === 'internal' && other !== undefined ? other.name : customerName(call);
   return html`<div class="conversation">
     <header class="caller">
-      <span class="avatar large">${initials(name)}</span>
+      <span class="avatar large" aria-hidden="true">${initials(name)}</span>
       <div>
         <h3>${name}</h3>
         <p>

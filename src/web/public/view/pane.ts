@@ -38,7 +38,7 @@ function absent(): TemplateResult {
 function content(call: CallView, live: boolean): TemplateResult {
   return html`<div class="body">
     <header class="caller">
-      <span class="avatar large">${initials(customerName(call))}</span>
+      <span class="avatar large" aria-hidden="true">${initials(customerName(call))}</span>
       <div>
         <h2>${customerName(call)}</h2>
         <p>
