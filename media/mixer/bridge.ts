@@ -64,7 +64,8 @@ export class MixBridge {
   #matrix: Matrix = new Map();
   #version = -1;
   #nextTickAt = 0;
-  #ticking = false;
+  /** Legs that have something to do in each frame. */
+  #active: readonly MixLeg[] = [];
   #watching = false;
 
   constructor(options: MixBridgeOptions) {
@@ -127,7 +128,7 @@ export class MixBridge {
   play(leg: MixLeg, key: number, generator: Generator, onEnd: () => void, now: number): void {
     leg.clips.set(key, { generator, onEnd });
     this.#tune(leg, now);
-    this.#tellTicking();
+    this.#findActive();
   }
 
   stopPlaying(leg: MixLeg, key: number, now: number): void {
@@ -135,14 +136,14 @@ export class MixBridge {
     if (clip === undefined) return;
     leg.clips.delete(key);
     this.#tune(leg, now);
-    this.#tellTicking();
+    this.#findActive();
     clip.onEnd();
   }
 
   /** One step of 20 ms for every leg that hears a mix. */
   mixOnce(now: number): void {
     this.#nextTickAt = now + FRAME_MS;
-    for (const leg of this.#legs.values()) {
+    for (const leg of this.#active) {
       if (leg.listener.mode === 'mix') leg.listener.mix(now);
       else if (leg.clips.size > 0) this.#playUnheard(leg);
       if (leg.clips.size > 0)
@@ -169,7 +170,7 @@ export class MixBridge {
 
   #tuneAll(now: number): void {
     for (const leg of this.#legs.values()) this.#tune(leg, now);
-    this.#tellTicking();
+    this.#findActive();
   }
 
   #tune(leg: MixLeg, now: number): void {
@@ -194,11 +195,10 @@ export class MixBridge {
     for (const { generator } of leg.clips.values()) generator.read(this.#options.scratch.generated);
   }
 
-  #tellTicking(): void {
-    let on = false;
-    for (const leg of this.#legs.values()) if (leg.listener.mode === 'mix' || leg.clips.size > 0) on = true;
-    if (on === this.#ticking) return;
-    this.#ticking = on;
-    this.#options.onTicking(on);
+  #findActive(): void {
+    const before = this.#active.length > 0;
+    this.#active = [...this.#legs.values()].filter(({ listener, clips }) => listener.mode === 'mix' || clips.size > 0);
+    const after = this.#active.length > 0;
+    if (before !== after) this.#options.onTicking(after);
   }
 }
