@@ -7,6 +7,7 @@ import { ApiClient } from './api-client.ts';
 import { freePort, freePorts, isFree } from './ports.ts';
 import { Child, processGroup } from './process.ts';
 import type { Exit } from './process.ts';
+import { realDrachtio, realFreeSwitch, sipPorts } from './real.ts';
 import { until } from './until.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -74,8 +75,7 @@ export class Earshot {
   /** Resolves once phones can register. Throws with the server's output if it does not come up. */
   static async start(options: EarshotOptions = {}): Promise<Earshot> {
     const ports: Ports = {
-      sip: await freePort(),
-      ws: await freePort(),
+      ...(await sipListenPorts()),
       api: await freePort(),
       trunk: await freePort(),
       rtp: await freePorts(options.rtpPorts ?? RTP_PORTS),
@@ -144,7 +144,8 @@ export class Earshot {
     rmSync(this.#folder, { recursive: true, force: true });
     if (exit.code !== 0) throw new Error(`Earshot ended with ${JSON.stringify(exit)}:\n${tail}`);
     if (left.length > 0) throw new Error(`Earshot left processes behind: ${left.join(', ')}`);
-    for (const port of [this.sipPort, this.wsPort, this.apiPort]) {
+    const own = realDrachtio === null ? [this.sipPort, this.wsPort, this.apiPort] : [this.apiPort];
+    for (const port of own) {
       if (!(await isFree(port))) throw new Error(`Earshot left port ${port} bound`);
     }
     return exit;
@@ -167,6 +168,13 @@ interface Ports {
   readonly rtpCount: number;
 }
 
+/** Of the embedded SIP server, or of the drachtio-server that takes its place. */
+async function sipListenPorts(): Promise<{ sip: number; ws: number }> {
+  if (realDrachtio === null) return { sip: await freePort(), ws: await freePort() };
+  const { udp = 0, ws = 0 } = await sipPorts(realDrachtio);
+  return { sip: udp, ws };
+}
+
 function tokenOf(id: string): string {
   return `token-of-${id}-for-tests`;
 }
@@ -178,8 +186,13 @@ function configuration(ports: Ports, options: EarshotOptions): Record<string, un
     sip: {
       listen: [`udp://127.0.0.1:${ports.sip}`, `tcp://127.0.0.1:${ports.sip}`, `ws://127.0.0.1:${ports.ws}`],
       domain: DOMAIN,
+      ...(realDrachtio === null ? {} : { server: 'drachtio', drachtio: realDrachtio }),
     },
-    media: { address: '127.0.0.1', rtpPorts: [ports.rtp, ports.rtp + ports.rtpCount - 1] },
+    media: {
+      address: '127.0.0.1',
+      rtpPorts: [ports.rtp, ports.rtp + ports.rtpCount - 1],
+      ...(realFreeSwitch === null ? {} : { engine: 'freeswitch', freeswitch: [realFreeSwitch] }),
+    },
     api: { listen: `127.0.0.1:${ports.api}`, tokens: everyone.map((id) => ({ user: id, token: tokenOf(id) })) },
     teams: [
       { id: 'sales', name: 'Sales' },

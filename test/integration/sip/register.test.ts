@@ -107,10 +107,12 @@ describe('whoever fails too often', () => {
       await bench.registered('1002'); // another phone behind the same address
       const challenge = await phone.ask('REGISTER', { from: '<sip:90@earshot.test>;tag=x' });
       const wrong = authorization(challenge, 'REGISTER', 'sip:earshot.test', '1001', 'wrong');
-      const guesses = Array.from({ length: 270 }, (_, i) =>
-        phone.ask('REGISTER', { from: `<sip:9${i % 50}@earshot.test>;tag=x`, headers: [wrong] }),
-      );
-      expect(new Set((await Promise.all(guesses)).map((answer) => answer.status))).toEqual(new Set([403]));
+      for (let round = 0; round < 9; round++) {
+        const guesses = Array.from({ length: 30 }, (_, i) =>
+          phone.ask('REGISTER', { from: `<sip:9${i}@earshot.test>;tag=x`, headers: [wrong] }),
+        );
+        expect(new Set((await Promise.all(guesses)).map((answer) => answer.status))).toEqual(new Set([403]));
+      }
       const all = await phone.ask('REGISTER', { from: '<sip:1002@earshot.test>;tag=x' });
       expect(all.status).toBe(503);
       clock.advance(61_000);
