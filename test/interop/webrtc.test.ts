@@ -1,4 +1,5 @@
 /** WebRTC softphones over WebSocket (RFC 7118): JsSIP and SIP.js, as published, in Chromium, mixed with desk phones. */
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { launchChromium, openPage } from '../support/browser/chromium.ts';
@@ -133,6 +134,53 @@ describe('an agent in the browser, the supervisor at a desk phone', () => {
     expect((await agent.happened('incoming')).detail).toBe(CUSTOMER_NUMBER);
     await customer.call.cancel();
     await agent.happened('failed');
+  });
+});
+
+/** The mediasoup worker of the server, by its command's name (proc(5): `pid (comm) state ppid`). */
+function workerPid(): number | undefined {
+  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const [, name, parent] = /\((.*)\) \S (\d+)/.exec(readFileSync(`/proc/${entry}/stat`, 'utf8')) ?? [];
+      if (name?.startsWith('mediasoup-worke') === true && Number(parent) === floor.earshot.pid) return Number(entry);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return undefined;
+}
+
+describe('a worker that dies', () => {
+  test('ends the calls that were on it and no other, with a reason, and is replaced', async () => {
+    const agent = await browserPhone('alice');
+    const { customer, callId } = await answered(agent);
+    const bob = await floor.phone('bob');
+    const other = await floor.customer({ to: floor.earshot.person('bob').extension, as: 'third' });
+    const leg = await bob.nextCall();
+    await leg.answer();
+    await other.call.step('answered');
+
+    const pid = workerPid();
+    process.kill(pid!, 'SIGKILL');
+    await customer.call.step('hungup');
+    await agent.happened('ended');
+    const ended = await until('the call to be over', async () => {
+      const call = await floor.api('root').call(callId);
+      return call.state === 'closed' && call;
+    });
+    expect(ended.endReason).toBe('media_failed');
+    expect(other.call.over).toBe(false);
+    await leg.bye();
+
+    await until('another worker', () => workerPid() !== undefined && workerPid() !== pid);
+    await until('alice to be available', async () =>
+      (await floor.api('root').agents()).some((agent) => agent.id === 'alice' && agent.state === 'available'),
+    );
+    const again = await floor.customer();
+    await agent.happened('incoming', 2);
+    await agent.answer();
+    await again.call.step('answered');
+    await expectBrowserMatrix([again.ear, agent], TALK);
   });
 });
 

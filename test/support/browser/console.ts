@@ -128,7 +128,6 @@ export class ConsolePage implements Ear {
 
   /** Throws what went wrong in the page. */
   async close(): Promise<void> {
-    await this.page.goto('about:blank'); // as a person leaves, and not as a crash
     await this.page.close();
     if (this.#faults.length > 0) throw new Error(`in the console of ${this.name}:\n${this.#faults.join('\n')}`);
   }

@@ -52,15 +52,20 @@ class Voice {
     pump.muted = true;
     pump.srcObject = stream;
     void pump.play();
-    await this.audio.audioWorklet.addModule(URL.createObjectURL(new Blob([RECORDER], { type: 'text/javascript' })));
-    this.recorder?.disconnect();
+    this.ready ??= this.audio.audioWorklet.addModule(
+      URL.createObjectURL(new Blob([RECORDER], { type: 'text/javascript' })),
+    );
+    await this.ready;
+    this.source?.disconnect(); // of the call before
+    if (this.recorder) this.recorder.port.onmessage = null;
     this.recorder = new AudioWorkletNode(this.audio, 'recorder');
     this.recorder.port.onmessage = ({ data }) => {
       this.batch.push(...data);
       if (this.batch.length < BATCH) return;
       this.onAudio(performance.timeOrigin + performance.now(), base64(this.batch.splice(0)));
     };
-    this.audio.createMediaStreamSource(stream).connect(this.recorder).connect(this.audio.destination);
+    this.source = this.audio.createMediaStreamSource(stream);
+    this.source.connect(this.recorder).connect(this.audio.destination);
     await this.audio.resume();
   }
 
