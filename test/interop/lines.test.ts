@@ -68,6 +68,24 @@ describe('calls between lines', () => {
     await alice.call.step('hungup');
   });
 
+  test('what the network says before the answer (183) is heard by the agent who calls out', async () => {
+    const outside = await farEnd();
+    const alice = await floor.userCall('alice', OUTSIDE);
+    const leg = await outside.nextCall();
+    leg.early();
+    await alice.call.step('progress');
+    await expectMatrix([alice.ear, outside.ear], { agent: ['customer'] });
+    expect(alice.call.has('answered')).toBe(false);
+    await leg.answer();
+    await alice.call.step('answered');
+    await expectMatrix([alice.ear, outside.ear], { agent: ['customer'], customer: ['agent'] });
+  });
+
+  test('an INVITE without an offer is answered with one (RFC 3264 section 4)', async () => {
+    const { customer, agent } = await floor.conversation({ lateOffer: true });
+    await expectMatrix([customer.ear, agent.ear], { customer: ['agent'], agent: ['customer'] });
+  });
+
   test('click to dial rings the agent, then the number', async () => {
     const agent = await floor.phone('alice');
     const outside = await farEnd();
@@ -149,7 +167,7 @@ describe('refusals', () => {
 });
 
 describe('hold', () => {
-  test.each(['sendonly', 'inactive'] as const)(
+  test.each(['sendonly', 'inactive', '0.0.0.0'] as const)(
     'by re-INVITE %s: music for the customer, nothing for the agent',
     async (how) => {
       const { customer, agent, leg, callId } = await floor.conversation();

@@ -28,6 +28,7 @@ export interface CustomerKind {
   readonly from?: string;
   readonly codec?: G711;
   readonly offer?: readonly G711[];
+  readonly lateOffer?: boolean;
   readonly as?: keyof typeof TONES;
   /** Where it sends: default Earshot, else a proxy before it. */
   readonly sipPort?: number;

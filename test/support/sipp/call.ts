@@ -6,7 +6,8 @@ import type { Rejection } from './scenario.ts';
 import type { Sipp } from './sipp.ts';
 import type { Step } from './steps.ts';
 
-export type Hold = 'sendonly' | 'inactive';
+/** `0.0.0.0`: as phones of RFC 2543 hold, by that connection address. */
+export type Hold = 'sendonly' | 'inactive' | '0.0.0.0';
 
 /** Steps after which the call is over. */
 const OVER = ['ended', 'hungup', 'failed', 'cancelled', 'aborted'];
@@ -87,6 +88,13 @@ export class SippCall {
     await this.step('answered');
   }
 
+  /** A called party speaks before it answers: 183 with its SDP. */
+  early(): void {
+    this.#order('early');
+    const offer = mediaOf(this.invite);
+    if (offer !== null) this.#ear.connect(offer.address, offer.port);
+  }
+
   /** Refuses a ringing phone's call. */
   async reject(status: Rejection): Promise<void> {
     this.#order(`reject${status}`);
@@ -106,7 +114,7 @@ export class SippCall {
   }
 
   async hold(direction: Hold = 'sendonly'): Promise<void> {
-    await this.#reinvite(direction);
+    await (direction === '0.0.0.0' ? this.#reinvite('sendrecv', direction) : this.#reinvite(direction));
   }
 
   async resume(): Promise<void> {
@@ -139,9 +147,9 @@ export class SippCall {
     await this.step('referred');
   }
 
-  async #reinvite(direction: string): Promise<void> {
+  async #reinvite(direction: string, address = '127.0.0.1'): Promise<void> {
     const before = this.#count('reinvited');
-    this.#order('reinvite', { direction });
+    this.#order('reinvite', { direction, address });
     await until(
       'the answer to the re-INVITE',
       () => {

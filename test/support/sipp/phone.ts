@@ -171,6 +171,8 @@ export interface CallOptions {
   readonly codec?: G711;
   /** Codecs offered; default the one that is sent. */
   readonly offer?: readonly G711[];
+  /** No SDP in the INVITE, but in the ACK. */
+  readonly lateOffer?: boolean;
   readonly port?: number;
   readonly transport?: 'udp' | 'tcp';
 }
@@ -204,6 +206,7 @@ export class SippCaller {
           from: options.from,
           name: options.name,
           to: options.to,
+          lateOffer: options.lateOffer ?? false,
           ...(options.password === undefined ? {} : { password: options.password }),
         }),
         remotePort: options.sipPort,

@@ -29,6 +29,8 @@ export interface CallerOptions {
   readonly password?: string;
   /** Host part of From; default `domain`. */
   readonly fromHost?: string;
+  /** The INVITE carries no SDP, the ACK does (RFC 3264 section 4). */
+  readonly lateOffer?: boolean;
 }
 
 /** Headers that make a phone answer by itself: Call-Info, Alert-Info and RFC 5373. */
@@ -113,6 +115,7 @@ export function callerScenario(options: CallerOptions): string {
   };
   const uri = `sip:${to}@${domain}`;
   const challenged = options.password !== undefined;
+  const late = options.lateOffer === true;
   const invite = (branch: string, credentials: string): string =>
     request(
       `INVITE ${uri}`,
@@ -122,9 +125,8 @@ To: <${uri}>
 Call-ID: [call_id]
 CSeq: [cseq] INVITE
 ${headers.contact}
-${credentials}Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO
-Content-Type: application/sdp`,
-      { body: sdp(media, 'sendrecv'), next: branch === 'a' ? 'sent' : 'wait' },
+${credentials}Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO${late ? '' : '\nContent-Type: application/sdp'}`,
+      { body: late ? '' : sdp(media, 'sendrecv'), next: branch === 'a' ? 'sent' : 'wait' },
     );
   // Where it has no password, or had it refused, a challenge is a failure like any other.
   const outcomes = (next: string): string[] =>
@@ -159,7 +161,7 @@ Content-Type: application/sdp`,
     orders({ cancel: 'cancel' }, [], 'wait'),
 
     label('accepted'),
-    ack(headers),
+    ack(headers, late ? sdp(media, 'sendrecv') : ''),
 
     label('failed'),
     ackFailure(uri, last, headers, 'over'),
@@ -233,12 +235,17 @@ function talk(media: Media, headers: Headers): string[] {
     // sipp keeps what an order matched: one that comes later in a call stands before those that come earlier.
     orders(
       { bye: 'bye', refer: 'refer', info: 'info', reinvite: 'reinvite' },
-      ['direction', 'digit', 'target'],
+      ['direction', 'address', 'digit', 'target'],
       'talk',
     ),
 
     label('reinvite'),
-    inDialog('INVITE', headers, `${headers.contact}\nContent-Type: application/sdp`, sdp(media, '[$direction]')),
+    inDialog(
+      'INVITE',
+      headers,
+      `${headers.contact}\nContent-Type: application/sdp`,
+      sdp(media, '[$direction]', '[$address]'),
+    ),
     recv('response="100" optional="true"'),
     recv('response="200" rrs="true"', 'reinvited'),
     ack(headers),
@@ -367,7 +374,7 @@ ${body}
 }
 
 /** ACK to 200, a transaction of its own (RFC 3261 section 13.2.2.4); the call is then talking. */
-function ack(headers: Headers): string {
+function ack(headers: Headers, body = ''): string {
   return `<send next="talk"><![CDATA[
 
 ACK [next_url] SIP/2.0
@@ -378,8 +385,9 @@ ${headers.to}
 Call-ID: [call_id]
 CSeq: [cseq] ACK
 Max-Forwards: 70
-Content-Length: 0
+${body === '' ? 'Content-Length: 0' : 'Content-Type: application/sdp\nContent-Length: [len]'}
 
+${body}
 ]]></send>`;
 }
 
@@ -399,13 +407,13 @@ Content-Length: 0
 ]]></send>`;
 }
 
-function sdp(media: Media, direction: string): string {
+function sdp(media: Media, direction: string, address = '127.0.0.1'): string {
   const dtmf = media.dtmf ?? true;
   const types = [...media.codecs.map((codec) => PAYLOAD_TYPE[codec]), ...(dtmf ? [EVENT_PAYLOAD_TYPE] : [])];
   return `v=0
 o=sipp [pid] [cseq] IN IP4 127.0.0.1
 s=-
-c=IN IP4 127.0.0.1
+c=IN IP4 ${address}
 t=0 0
 m=audio ${media.port} RTP/AVP ${types.join(' ')}
 ${media.codecs.map((codec) => `a=rtpmap:${PAYLOAD_TYPE[codec]} ${codec}/8000`).join('\n')}
