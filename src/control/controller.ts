@@ -201,7 +201,7 @@ export class CallController implements LineOwner {
           from: effect.from,
           autoAnswer: effect.autoAnswer,
           keys: effect.keys,
-          webrtc: effect.to.kind === 'user' && this.#host.webrtc(effect.to.person.userId),
+          webrtc: () => effect.to.kind === 'user' && this.#host.webrtc(effect.to.person.userId),
         });
         return;
       }

@@ -32,7 +32,8 @@ export interface Dialling {
   readonly from: DialRequest['from'];
   readonly autoAnswer: boolean;
   readonly keys: boolean;
-  readonly webrtc: boolean;
+  /** Whether the phones to be rung speak WebRTC; asked at each attempt. */
+  readonly webrtc: () => boolean;
 }
 
 /** How long a transferor's phone has to hang up by itself after the last NOTIFY. */
@@ -131,22 +132,9 @@ export class Line {
 
   async #dial(dialling: Dialling, placed: PromiseWithResolvers<undefined>): Promise<void> {
     try {
-      const endpoint = await this.#createEndpoint({ keys: dialling.keys, webrtc: dialling.webrtc });
-      if (this.#closed) {
-        placed.resolve(undefined);
-        return;
-      }
-      const answered = this.#owner.signalling.dial({
-        target: dialling.target,
-        from: dialling.from,
-        localSdp: endpoint.localSdp,
-        webrtc: dialling.webrtc,
-        autoAnswer: dialling.autoAnswer,
-        signal: this.#abort.signal,
-        onProgress: (status, sdp) => this.#progressed(endpoint, sdp),
-      });
-      placed.resolve(undefined);
-      const dialog = await answered;
+      const placedCall = await this.#place(dialling, placed);
+      if (placedCall === null) return;
+      const { endpoint, dialog } = placedCall;
       if (this.#closed) {
         await dialog.hangup();
         return;
@@ -157,6 +145,37 @@ export class Line {
     } catch (error) {
       placed.reject(error);
       this.#fail(error);
+    }
+  }
+
+  /** Null where the line was closed before there was anything to cancel. */
+  async #place(
+    dialling: Dialling,
+    placed: PromiseWithResolvers<undefined>,
+  ): Promise<{ endpoint: Endpoint; dialog: Dialog } | null> {
+    const webrtc = dialling.webrtc();
+    const endpoint = await this.#createEndpoint({ keys: dialling.keys, webrtc });
+    if (this.#closed) {
+      placed.resolve(undefined);
+      return null;
+    }
+    try {
+      const answered = this.#owner.signalling.dial({
+        target: dialling.target,
+        from: dialling.from,
+        localSdp: endpoint.localSdp,
+        webrtc,
+        autoAnswer: dialling.autoAnswer,
+        signal: this.#abort.signal,
+        onProgress: (status, sdp) => this.#progressed(endpoint, sdp),
+      });
+      placed.resolve(undefined);
+      return { endpoint, dialog: await answered };
+    } catch (error) {
+      // A browser that was closed without a word was just found to be gone, and forgotten: the desk phone has its turn.
+      if (this.#closed || !webrtc || dialling.webrtc()) throw error;
+      await endpoint.close();
+      return await this.#place(dialling, placed);
     }
   }
 

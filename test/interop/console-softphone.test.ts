@@ -113,6 +113,12 @@ describe('a supervisor in the browser', () => {
 });
 
 describe('an agent in the browser', () => {
+  test('whose browser was closed without a word is rung on the desk phone', async () => {
+    const alice = await aliceInBrowser();
+    await alice.close();
+    await floor.conversation();
+  });
+
   test('takes a call, holds, takes it back and hangs up, supervised from a desk phone', async () => {
     const alice = await aliceInBrowser();
     const desk = await floor.phone('sam', { answersByItself: true });
@@ -171,12 +177,13 @@ describe('where the softphone cannot be had, a sentence says why', () => {
   });
 
   test('the microphone may not be used', async () => {
+    await floor.conversation();
     const deaf = await launchWithTone(TONES.supervisor, ['--use-fake-ui-for-media-stream=deny']);
     try {
-      const sam = await consoleOf('sam', deaf, 'supervisor');
-      await floor.conversation();
+      const sam = await ConsolePage.open(deaf, floor.earshot.base);
+      await sam.signIn('sam');
       await sam.button('Listen', sam.row(CUSTOMER_NUMBER)).click();
-      await sam.sees('The browser may not use the microphone.');
+      await sam.pane().getByText('The browser may not use the microphone.').waitFor();
       expect(await floor.api('root').supervisions()).toEqual([]);
       await sam.close();
     } finally {
@@ -189,8 +196,11 @@ describe('where the softphone cannot be had, a sentence says why', () => {
     try {
       const sam = await ConsolePage.open(supervisors, without.base);
       await sam.signIn('sam');
-      await sam.page.getByRole('link', { name: 'My phone' }).click();
-      await sam.sees('Phones in the browser are switched off on this server.');
+      await sam.page.locator('header').getByRole('link', { name: 'My phone' }).click();
+      const reason = sam.page
+        .locator('section.phone')
+        .getByText('Phones in the browser are switched off on this server.');
+      await reason.waitFor();
       expect(await sam.page.getByRole('button', { name: 'Turn on' }).count()).toBe(0);
       await sam.close();
     } finally {

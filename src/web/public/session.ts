@@ -212,8 +212,6 @@ export function watchPage(): void {
     if (document.visibilityState === 'visible') retryLine();
     else hidden = setTimeout(() => line.close(), HIDDEN_MS);
   });
-  // A page that goes takes its phone with it; otherwise callers would ring it until the registration runs out.
-  window.addEventListener('pagehide', () => state.softphone?.stop());
   window.addEventListener('beforeunload', (event) => {
     if (state.softphone?.call?.state === 'up') event.preventDefault();
   });
