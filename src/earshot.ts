@@ -21,6 +21,7 @@ import { createMediaCaller, createSignalling, type MediaCaller, type SrfOptions 
 import { startSipServer, type SipServer } from './sip-server/index.ts';
 import { openStore, type Store } from './store/index.ts';
 import { version } from './version.ts';
+import { createConsole } from './web/server/index.ts';
 
 export interface EarshotOptions {
   /** Folder for what is kept. */
@@ -132,6 +133,8 @@ export async function startEarshot(config: Config, { data, log, signal }: Earsho
           health: () => ({ ready: state === 'ready', parts: parts(state, store, media) }),
           metrics: [...sipMetrics(sip?.server ?? null), ...mediaMetrics(media), ...metrics, ...storeMetrics(store)],
           archive: store,
+          ...(sip === null ? {} : { sipListen: sip.server.listen }),
+          web: webConsole(log),
           log,
         }),
       close,
@@ -157,6 +160,20 @@ export async function startEarshot(config: Config, { data, log, signal }: Earsho
       },
     };
   }
+}
+
+/** The console; a fault in it costs the console, not the telephones. */
+function webConsole(log: Log): typeof createConsole {
+  return (options) => {
+    try {
+      return createConsole(options);
+    } catch (error) {
+      log('error', `the console is off: ${error instanceof Error ? error.message : String(error)}`);
+      return (_req, _res, next) => {
+        next();
+      };
+    }
+  };
 }
 
 /** Rejects when the signal is given; never resolves. */
