@@ -1,6 +1,6 @@
 /** Concealment of lost audio: the last period of the voice goes on and fades away (the idea of G.711 appendix I, shortened). */
 
-const MIN_LAG = 40; // 200 Hz
+export const MIN_LAG = 40; // 200 Hz
 /** Nothing older than this many samples is heard again. */
 export const MAX_LAG = 120; // 67 Hz
 const MATCH = 80;
@@ -18,11 +18,11 @@ export function concealed(ring: Int16Array, mask: number, at: number, lag: numbe
   return i >= FADE ? 0 : Math.trunc((ring[(at - lag + (i % lag)) & mask]! * (FADE - i)) / FADE);
 }
 
-/** The lag at which the newest samples resemble those before them most. */
-export function pitch(ring: Int16Array, mask: number, at: number): number {
+/** The lag, up to `most`, at which the samples before `at` resemble those before them most. */
+export function pitch(ring: Int16Array, mask: number, at: number, most = MAX_LAG): number {
   let best = MIN_LAG;
   let bestScore = -Infinity;
-  for (let lag = MIN_LAG; lag <= MAX_LAG; lag++) {
+  for (let lag = MIN_LAG; lag <= most; lag++) {
     let product = 0;
     let energy = 1;
     for (let i = 1; i <= MATCH; i += 2) {

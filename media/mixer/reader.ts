@@ -1,14 +1,15 @@
 /**
  * One listener's reading of one source's ring: a jitter buffer of its own. It never jumps over audio that has come: where
  * the source is late the reader waits (and its delay grows by a frame); where the delay has been needlessly long for a
- * while it is won back a sample or two of each frame, faster in silence.
+ * while it is won back by leaving out a period of the voice here and there, faster in silence.
  */
+import { MIN_LAG } from './conceal.ts';
 import { FRAME, FRAME_MS, SAMPLES_PER_MS } from './constants.ts';
 import type { SampleRing } from './ring.ts';
 
 /** More than this is no jitter: the reader goes to the newest audio. 800 ms, what the ring holds with room to spare. */
 const MAX_DELAY = 800 * SAMPLES_PER_MS;
-/** Where the delay is longer than this, in ms, it is won back faster, audibly. */
+/** Where the delay is longer than this, in ms, half of it is won back at once. */
 const MUCH_DELAY_MS = 100;
 /** After so many frames without enough audio what is left is played, padded: the speaker has paused. */
 const FLUSH_AFTER = 3;
@@ -37,8 +38,7 @@ export class Reader {
   #collapsed = 0; // ... and what the ring had collapsed then
   #spare = Infinity; // least time between a packet's arrival and its use, in this window
   #arrivals = 0;
-  #trim = 0; // samples still to be left out ...
-  #trimRate = 1; // ... so many of each frame
+  #trim = 0; // samples still to be left out
 
   start(ring: SampleRing): void {
     this.#ring = ring;
@@ -50,7 +50,6 @@ export class Reader {
     this.#playing = false;
     this.#debt = 0;
     this.#trim = 0;
-    this.#trimRate = 1;
     this.#spare = Infinity;
     this.#arrivals = 0;
   }
@@ -149,13 +148,14 @@ export class Reader {
       this.#trim -= extra;
       return false;
     }
-    const rate = this.#trim < this.#trimRate ? 1 : this.#trimRate; // divides FRAME
-    if (this.#trim > 0 && available >= FRAME + rate) {
-      // One sample is left out after each of `rate` parts.
-      const part = FRAME / rate;
-      for (let i = 0; i < rate; i++) ring.add(sum, i * part, from + i * (part + 1), part, first);
-      this.position += rate;
-      this.#trim -= rate;
+    const half = FRAME / 2;
+    if (this.#trim >= MIN_LAG && available >= FRAME + half) {
+      // A period of the voice is left out in the middle: it sounds on without a break, and no frame is left out whole.
+      const period = ring.period(from + FRAME, half);
+      ring.add(sum, 0, from, half, first);
+      ring.add(sum, half, from + half + period, half, first);
+      this.position += period;
+      this.#trim = Math.max(0, this.#trim - period);
     } else ring.add(sum, 0, from, FRAME, first);
     return true;
   }
@@ -178,10 +178,8 @@ export class Reader {
   #judge(spareMs: number): void {
     this.#spare = Math.min(this.#spare, spareMs);
     if (++this.#arrivals < WINDOW) return;
-    if (this.#trim === 0 && this.#spare >= FRAME_MS + 4 + this.#margin) {
-      const much = this.#spare > MUCH_DELAY_MS;
-      this.#trim = much ? Math.floor(this.#spare / FRAME_MS / 2) * FRAME : FRAME;
-      this.#trimRate = much ? 8 : 2;
+    if (this.#trim < MIN_LAG && this.#spare >= FRAME_MS + 4 + this.#margin) {
+      this.#trim = this.#spare > MUCH_DELAY_MS ? Math.floor(this.#spare / FRAME_MS / 2) * FRAME : FRAME;
     }
     this.#spare = Infinity;
     this.#arrivals = 0;

@@ -93,6 +93,11 @@ export class SampleRing {
     return true;
   }
 
+  /** The period of the voice before `position`, up to `most` samples. */
+  period(position: number, most: number): number {
+    return pitch(this.samples, MASK, position, most);
+  }
+
   /** Adds `count` samples from `position` to `sum[at…]`; `first`: nothing stands there yet. */
   add(sum: Int32Array, at: number, position: number, count: number, first: boolean): void {
     const { samples } = this;

@@ -235,20 +235,27 @@ function sampleToNumber(sample: number): number {
   return sample < NUMBERS.at(-1)! / 2 ? -1 : nearest;
 }
 
-/** Power of one frequency against all power, 0 to 1 (Goertzel). */
+/**
+ * Power of one frequency against all power, 0 to 1, in windows of 100 ms (Goertzel): a lost or late frame in between does not
+ * matter, and frequencies that are multiples of 10 Hz do not disturb each other.
+ */
 export function share(pcm: Int16Array, hz: number): number {
   const coefficient = 2 * Math.cos((2 * Math.PI * hz) / 8000);
-  let s1 = 0;
-  let s2 = 0;
+  const window = Math.min(800, pcm.length);
+  let power = 0;
   let energy = 0;
-  for (const sample of pcm) {
-    const s0 = sample + coefficient * s1 - s2;
-    s2 = s1;
-    s1 = s0;
-    energy += sample * sample;
+  for (let start = 0; window > 0 && start + window <= pcm.length; start += window) {
+    let s1 = 0;
+    let s2 = 0;
+    for (let i = start; i < start + window; i++) {
+      const s0 = pcm[i]! + coefficient * s1 - s2;
+      s2 = s1;
+      s1 = s0;
+      energy += pcm[i]! * pcm[i]!;
+    }
+    power += (2 * (s1 * s1 + s2 * s2 - coefficient * s1 * s2)) / window;
   }
-  if (energy === 0) return 0;
-  return (2 * (s1 * s1 + s2 * s2 - coefficient * s1 * s2)) / (pcm.length * energy);
+  return energy === 0 ? 0 : power / energy;
 }
 
 export async function until(condition: () => boolean, what: string, ms = 10_000): Promise<void> {

@@ -112,8 +112,8 @@ function checkStream(packets: readonly SentPacket[], lossless: boolean): void {
   });
 }
 
-/** Winning back delay may take some samples out of a frame, never a frame out of the stream. */
-const FEWEST_SAMPLES = 150;
+/** Winning back delay may take up to half of a frame, never a frame out of the stream. */
+const FEWEST_SAMPLES = 80;
 
 function checkHeardOnce(simulation: Simulation, list: readonly Change[]): void {
   for (const listener of IDS) {

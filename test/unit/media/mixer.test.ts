@@ -4,6 +4,7 @@ import { CODECS } from '../../../media/codec/codecs.ts';
 import type { AudioCodec } from '../../../media/codec/codecs.ts';
 import { Clip, RINGBACK, ToneGenerator } from '../../../media/mixer/generator.ts';
 import { MIN_LEVEL } from '../../../media/mixer/level.ts';
+import { share } from '../../integration/media/phone.ts';
 import { counted, CYCLE, frames, matrix, Simulation } from './simulation.ts';
 
 describe('forwarding', () => {
@@ -189,6 +190,28 @@ describe('mixing', () => {
     expect(before).toBeGreaterThanOrEqual((held - 1) * 160);
     expect(simulation.legs.get('b')!.source.links[0]!.reader.unread).toBeLessThanOrEqual(320);
     expect(frames(simulation.sent.get('a')!, 1).slice(0, 1400)).toEqual(counted(0, 1400));
+  });
+
+  it.each([230, 440, 1150])('a tone of %i Hz stays a tone while delay is won back', (hz) => {
+    const simulation = new Simulation();
+    simulation.apply(matrix({ a: ['b', 'c'] }));
+    for (let frame = 0; frame < 200; frame++) {
+      const payload = Buffer.alloc(320);
+      for (let i = 0; i < 160; i++) {
+        payload.writeInt16BE(Math.round(9000 * Math.sin((2 * Math.PI * hz * (frame * 160 + i)) / 8000)), i * 2);
+      }
+      const late = frame >= 20 && frame < 35 ? (35 - frame) * 20 : 0;
+      const packet = simulation.packet(96, false, frame, frame * 160, 9, payload);
+      simulation.at(frame * 20 + 5 + late, () => simulation.receive('b', packet));
+    }
+    simulation.run(4000);
+    const sent = simulation.sent.get('a')!.slice(0, 180);
+    const pcm = Int16Array.from(
+      sent.flatMap(({ payload }) => Array.from({ length: 160 }, (_, i) => payload.readInt16BE(i * 2))),
+    );
+    expect(simulation.legs.get('b')!.source.links[0]!.reader.unread).toBeLessThan(15 * 80);
+    for (let at = 0; at + 800 <= pcm.length; at += 800)
+      expect(share(pcm.subarray(at, at + 800), hz)).toBeGreaterThan(0.85);
   });
 
   it('what comes after its frame was mixed is counted as late', () => {
