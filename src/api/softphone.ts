@@ -6,7 +6,6 @@
  * session alone. TURN credentials last for a day (draft-uberti-behave-turn-rest).
  */
 import { createHash, createHmac } from 'node:crypto';
-import type { Request } from 'express';
 import type { Config, UserConfig } from '../config/schema.ts';
 
 export interface IceServer {
@@ -38,6 +37,12 @@ export interface SoftphoneView {
 
 const TURN_SECONDS = 24 * 60 * 60;
 
+/** How the browser reaches us: what express tells of a request. */
+export interface PageRequest {
+  readonly hostname: string;
+  readonly secure: boolean;
+}
+
 export interface SoftphoneOptions {
   readonly config: Config;
   readonly webrtc: { readonly available: boolean; readonly reason?: string };
@@ -53,12 +58,12 @@ export class Softphone {
   }
 
   /** URL of the WebSocket listener for the page that makes this request; null where there is none for it. */
-  webSocketUrl(req: Request): string | null {
+  webSocketUrl(req: PageRequest): string | null {
     const { config, listen } = this.#options;
     return webSocketUrl(listen, { configured: config.sip.webSocketUrl, host: req.hostname, secure: req.secure });
   }
 
-  of(user: UserConfig, req: Request, now: number): SoftphoneView {
+  of(user: UserConfig, req: PageRequest, now: number): SoftphoneView {
     const { config, webrtc } = this.#options;
     const off = (why: SoftphoneOff, detail: string): SoftphoneView => ({
       available: false,
