@@ -9,6 +9,7 @@ import { rulesBench } from './rules.ts';
 import { systemBench } from './system.ts';
 import { meets, table } from './table.ts';
 import type { Figure } from './table.ts';
+import { webrtcBench } from './webrtc.ts';
 
 /** The engine's figures: a floor follows the figure that it belongs to. */
 function figuresOf(rows: readonly Row[]): Figure[] {
@@ -34,7 +35,10 @@ async function main(): Promise<boolean> {
   console.log('\nrules of supervision (whole server)');
   const rules = await rulesBench();
   for (const line of table(rules)) console.log(line);
-  const missed = [...media, ...system, ...rules].filter((figure) => !meets(figure));
+  console.log('\nWebRTC (the thread that carries the calls and the mediasoup worker)');
+  const webrtc = await webrtcBench();
+  for (const line of table(webrtc)) console.log(line);
+  const missed = [...media, ...system, ...rules, ...webrtc].filter((figure) => !meets(figure));
   console.log(missed.length === 0 ? '\nall wanted figures met' : `\nmissed: ${missed.map((f) => f.name).join(', ')}`);
   return missed.length === 0;
 }

@@ -48,9 +48,13 @@ abstract class Party implements Ear {
   }
 
   audioBetween(from: number, to: number): Int16Array {
-    return joinPcm(
-      this.#blocks.filter(({ endedAt }) => endedAt - BLOCK_MS >= from && endedAt <= to).map(({ pcm }) => pcm),
-    );
+    return this.recording(from, to).pcm;
+  }
+
+  /** The whole blocks between two moments, and when the first of them began (NaN where there is none). */
+  recording(from: number, to: number): { readonly startedAt: number; readonly pcm: Int16Array } {
+    const blocks = this.#blocks.filter(({ endedAt }) => endedAt - BLOCK_MS >= from && endedAt <= to);
+    return { startedAt: (blocks[0]?.endedAt ?? Number.NaN) - BLOCK_MS, pcm: joinPcm(blocks.map(({ pcm }) => pcm)) };
   }
 
   protected call<T>(method: string, ...args: unknown[]): Promise<T> {
