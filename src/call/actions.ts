@@ -187,8 +187,14 @@ const held =
   ({ self }) =>
     self?.apiHold === wanted ? null : objection('conflict', wanted ? 'The call is not held.' : 'It is held already.');
 
-const noConsult: Check = ({ call }) =>
-  call.consult === null ? null : objection('conflict', 'A consult is going on already.');
+/** One thing at a time: neither a consult nor a transfer that has not come to its end. */
+export const nothingPending: Check = ({ call }) => {
+  if (call.consult !== null) return objection('conflict', 'A consult is going on already.');
+  const transferring = call.participants.some(
+    ({ leg }) => leg.kind === 'ringing' && (leg.purpose.kind === 'transfer' || leg.purpose.kind === 'accept'),
+  );
+  return transferring ? objection('conflict', 'A transfer is under way.') : null;
+};
 
 /** The consult of the agent who asks, with its other side on the phone. */
 export const consulting: Check = ({ call, self }) => {
@@ -229,7 +235,7 @@ export const TABLE: Readonly<Record<Action, readonly Check[]>> = {
   resume: [attached],
   stop: [({ own }) => (own === undefined ? objection('conflict', 'You are not supervising this call.') : null)],
   hold: [notBarged, party, inState(['active'], 'conflict'), held(false)],
-  consult: [notBarged, party, inState(['active'], 'conflict'), noConsult],
+  consult: [notBarged, party, inState(['active'], 'conflict'), nothingPending],
   conference: [notBarged, party, inState(['active'], 'conflict'), consulting],
   hangup: [party, inState(['open', 'ringing', 'active', 'waiting'], 'conflict')],
 };

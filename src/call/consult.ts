@@ -14,7 +14,7 @@ import {
   type Party,
 } from './model.ts';
 import { handover } from './handover.ts';
-import { endCall, leave, move, note, personIdentity, ring, type Work } from './work.ts';
+import { leave, move, note, personIdentity, ring, type Work } from './work.ts';
 
 const NOBODY = { supervising: false, holders: [] };
 
@@ -165,10 +165,9 @@ export function consultLegGone(work: Work, p: Participant, reason: string, by: '
   }
   if (p.id !== consult.by) return false;
   if (consult.leg !== consult.by) {
-    // the line to the customer was hung up, not the consult's
-    leave(work, p, reason, by);
-    endCall(work, 'agent_hangup', p.userId);
-    return true;
+    // The line to the customer was hung up, and with it the consult.
+    endConsult(work);
+    return false;
   }
   const other = participant(work.call, consult.with);
   if (other === undefined || !isLive(other)) return false;

@@ -5,7 +5,6 @@ import {
   connectedParties,
   customerOf,
   isAgent,
-  isConnected,
   isLive,
   isParty,
   isRinging,
@@ -14,7 +13,7 @@ import {
   type Participant,
 } from './model.ts';
 import { consultAnswered, consultFailed, consultLegGone } from './consult.ts';
-import { joinLine, offerFailed } from './line.ts';
+import { joinLine, offerFailed, withdraw } from './line.ts';
 import { supervisorAnswered, supervisorFailed } from './supervise.ts';
 import {
   acceptAnswered,
@@ -24,7 +23,7 @@ import {
   transferAnswered,
   transferFailed,
 } from './transfer.ts';
-import { endCall, endSupervision, leave, move, note, ring, type Work } from './work.ts';
+import { endCall, endSupervision, leave, move, note, promote, ring, type Work } from './work.ts';
 
 type Of<T extends CallEvent['type']> = Extract<CallEvent, { type: T }>;
 
@@ -82,11 +81,14 @@ export function answered(work: Work, event: Of<'answered'>): void {
     case 'origin':
       return begin(work);
     case 'offer':
+      withdraw(work, p);
+      return talk(work);
     case 'direct':
       return talk(work);
     case 'consult':
       return consultAnswered(work, p);
     case 'transfer':
+      withdraw(work, p);
       transferAnswered(work, p, purpose.fallback);
       return talk(work);
     case 'accept':
@@ -190,7 +192,10 @@ function agentGone(work: Work, p: Participant, reason: string, by: 'us' | 'itsel
   const customer = customerOf(call);
   const others = connectedParties(call).filter((o) => o.id !== p.id && o.aliasOf !== p.id && o.id !== p.aliasOf);
   const coming = call.participants.filter((o) => isRinging(o) && isParty(o) && awaited(o));
-  const stays = customer === undefined ? others.length + coming.length >= 2 : others.some(isAgent) || coming.length > 0;
+  const stays =
+    customer === undefined
+      ? others.length + coming.length >= 2
+      : others.some(isAgent) || coming.length > 0 || call.inLine;
   if (!stays) {
     if (by === 'itself') {
       // the call's end, not the agent's leaving, is what ends the supervisions
@@ -208,14 +213,6 @@ function agentGone(work: Work, p: Participant, reason: string, by: 'us' | 'itsel
 /** Someone on the way who will take part in the conversation with the customer. */
 const awaited = (p: Participant): boolean =>
   p.leg.kind === 'ringing' && ['transfer', 'accept', 'takeover', 'offer', 'direct'].includes(p.leg.purpose.kind);
-
-/** Where the agent has left and the consulted one stays, the consulted one is the agent now. */
-function promote(work: Work): void {
-  const { call } = work;
-  if (call.participants.some((p) => p.role === 'agent' && isConnected(p))) return;
-  const next = call.participants.find((p) => p.role === 'consulted' && isConnected(p));
-  if (next !== undefined) next.role = 'agent';
-}
 
 export function mediaChanged(work: Work, event: Of<'media'>): void {
   const p = participant(work.call, event.leg);

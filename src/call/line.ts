@@ -1,7 +1,7 @@
 /** A queue's call: in the line, offered to one agent after the other, answered with music when none is free. */
 import type { Outcome } from './events.ts';
-import { customerOf, isRinging, type Participant, type Person } from './model.ts';
-import { move, note, over, ring, type Work } from './work.ts';
+import { customerOf, isLive, isRinging, type Participant, type Person } from './model.ts';
+import { leave, move, note, over, ring, type Work } from './work.ts';
 
 /** Puts the call into the line; the controller offers it to an agent, or says that there is none. */
 export function joinLine(work: Work): void {
@@ -10,10 +10,20 @@ export function joinLine(work: Work): void {
   work.effects.push({ type: 'needAgent' });
 }
 
+/** Takes the call out of the line and stops the phones that ring for it: it is served, or goes elsewhere. */
+export function withdraw(work: Work, except?: Participant): void {
+  work.call.inLine = false;
+  for (const p of work.call.participants) {
+    if (p.id === except?.id || p.leg.kind !== 'ringing') continue;
+    if (p.leg.purpose.kind === 'offer' || p.leg.purpose.kind === 'transfer') leave(work, p, 'served elsewhere', 'us');
+  }
+}
+
 /** Rings an agent's phone. The caller hears the ringing tone of the own network until then (180). */
 export function offer(work: Work, to: Person): void {
   const { call } = work;
   if (!call.inLine || call.queue === null || over(call)) return;
+  if (call.participants.some((p) => p.userId === to.userId && isLive(p))) return;
   call.inLine = false;
   ring(
     work,

@@ -215,12 +215,13 @@ export function talksToAgent(call: Call, targetId: string): boolean {
 }
 
 /**
- * What a supervision holds (R-EXCL-1): the target agent, or the agents of the customer who is the target. An agent is
+ * What a supervision holds (R-EXCL-1): the target agent, or the agents, also those on the way, of the customer. An agent is
  * held in all calls, so the key is the user; a party without one, and a call that waits for an agent, are held by place.
  */
 export function heldBy(call: Call, targetId: string): string[] {
   const target = participant(call, targetId);
-  const agents = target !== undefined && isAgent(target) ? [target] : connectedAgents(call);
+  const coming = call.participants.filter((p) => p.role === 'agent' && p.aliasOf === null && isRinging(p));
+  const agents = target !== undefined && isAgent(target) ? [target] : [...connectedAgents(call), ...coming];
   return agents.length === 0 ? [call.id] : agents.map((p) => p.userId ?? `${call.id}/${p.id}`);
 }
 

@@ -3,12 +3,12 @@
  * I/O, no randomness. A request that is not allowed throws its `Refusal` and changes nothing.
  */
 import { caseOf, demand, RESUME_CALL, TABLE } from './actions.ts';
-import { cancelConsult, completeConsult, conference, secondCall, startConsult } from './consult.ts';
+import { cancelConsult, completeConsult, conference, endConsult, secondCall, startConsult } from './consult.ts';
 import type { CallEvent, Effect } from './events.ts';
 import { answered, begin, departs, failed, gone, mediaChanged, mediaFailed, progressed, ringTimeout } from './legs.ts';
 import { noAgent, offer } from './line.ts';
 import { hearMatrix, sameMatrix } from './matrix.ts';
-import { copyCall, openSupervisions, participant, type Call, type Context } from './model.ts';
+import { copyCall, isConnected, openSupervisions, participant, type Call, type Context } from './model.ts';
 import { changeSupervision, restBarges, startSupervision, stopSupervision } from './supervise.ts';
 import { assign, endByRequest, refer, takeover, transfer } from './transfer.ts';
 import { close, endCall, endSupervision, note, over, ring, type Work } from './work.ts';
@@ -147,6 +147,8 @@ function matrixFailed(work: Work, detail: string): void {
 /** After every event: barges rest or go on, the matrix is handed out whole if it differs, and who waits for it waits. */
 function finish(work: Work, before: Call): void {
   const { call } = work;
+  const consultant = call.consult === null ? undefined : participant(call, call.consult.by);
+  if (consultant !== undefined && !isConnected(consultant)) endConsult(work);
   restBarges(work);
   const matrix = hearMatrix(call);
   if (!sameMatrix(matrix, hearMatrix(before))) {

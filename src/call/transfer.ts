@@ -1,10 +1,10 @@
 /** Interventions and transfers (R-ACT-1 to 5): by the agent, by a supervisor, by REFER. */
-import { attached, caseOf, demand, TABLE, TAKEOVER_FRESH } from './actions.ts';
+import { attached, caseOf, demand, nothingPending, TABLE, TAKEOVER_FRESH } from './actions.ts';
 import { demandReachable, endConsult, handConsultOver } from './consult.ts';
 import { Refusal } from './errors.ts';
 import type { CallEvent, Request, TransferTarget } from './events.ts';
 import { handover } from './handover.ts';
-import { joinLine, offer, outcomeOf } from './line.ts';
+import { joinLine, offer, outcomeOf, withdraw } from './line.ts';
 import {
   connectedAgents,
   customerOf,
@@ -17,7 +17,7 @@ import {
   type Participant,
   type Party,
 } from './model.ts';
-import { endCall, endSupervision, leave, move, note, nameOf, ring, type Work } from './work.ts';
+import { endCall, endSupervision, leave, move, note, nameOf, promote, ring, type Work } from './work.ts';
 
 const TRANSFER_RING_SECONDS = 60;
 
@@ -37,12 +37,14 @@ export function transfer(work: Work, request: Extract<Request, { type: 'transfer
     }
     demandReachable(work, to.party);
     if (context.policy.transfer === 'accept' && to.party.kind === 'user' && connectedAgents(call).length > 0) {
+      demand([nothingPending], c);
       const offered = ringTarget(work, to.party, { kind: 'accept' });
       note(work, 'transfer.offered', by.userId, { to: offered.address });
       return;
     }
   }
   endConsult(work);
+  withdraw(work);
   const leaving = c.self === undefined ? connectedAgents(call) : [c.self];
   send(work, to, leaving, by.userId, call.queue === null ? { kind: 'end' } : { kind: 'queue' });
 }
@@ -67,6 +69,7 @@ function send(
     handover(work, p, target);
     leave(work, p, 'transferred', 'us');
   }
+  promote(work);
   if (to.kind === 'queue') call.queue = to.queue;
   if (connectedAgents(call).length === 0 && call.phase === 'active') move(work, 'waiting');
   if (to.kind === 'queue') joinLine(work);
@@ -93,6 +96,7 @@ export function refer(work: Work, event: Extract<CallEvent, { type: 'refer' }>):
   if (p.bot || (party.kind === 'user' && party.person.bot)) {
     throw new Refusal('not_transferable', 'A bot is never the source or the aim of a transfer.');
   }
+  demandReachable(work, party);
   note(work, 'transfer.started', p.userId, { to: nameOf(party) });
   ringTarget(work, party, { kind: 'transfer', fallback: { kind: 'agent', participantId: p.id } });
 }

@@ -111,6 +111,14 @@ export function endCall(work: Work, reason: string, by: string | null = null, st
   work.effects.push({ type: 'timer', name: 'wrap-up', seconds: wrapUp });
 }
 
+/** Where the agent has left and the consulted one stays, the consulted one is the agent now. */
+export function promote(work: Work): void {
+  const { call } = work;
+  if (call.participants.some((p) => p.role === 'agent' && isConnected(p))) return;
+  const next = call.participants.find((p) => p.role === 'consulted' && isConnected(p));
+  if (next !== undefined) next.role = 'agent';
+}
+
 export function close(work: Work): void {
   if (work.call.phase === 'closed') return;
   move(work, 'closed');

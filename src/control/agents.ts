@@ -157,9 +157,10 @@ export class Agents {
   }
 
   /** The agent of a team who can be offered a call and has been available longest. */
-  longestAvailable(team: string, units: number): Person | undefined {
+  longestAvailable(team: string, units: number, except: readonly (string | null)[] = []): Person | undefined {
     const fitting = [...this.#entries.values()].filter(
-      (e) => e.user.role === 'agent' && e.user.team === team && this.takes(e.user.id, units),
+      ({ user }) =>
+        user.role === 'agent' && user.team === team && !except.includes(user.id) && this.takes(user.id, units),
     );
     // Who is idle comes before who is on a call with capacity left.
     fitting.sort((a, b) => Number(a.load > 0) - Number(b.load > 0) || a.rank - b.rank);

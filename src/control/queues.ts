@@ -1,5 +1,5 @@
 /** Waiting calls and free agents brought together: the call that waits longest, the agent available longest. */
-import { customerOf, isConnected, type Call } from '../call/model.ts';
+import { customerOf, isConnected, isLive, type Call } from '../call/model.ts';
 import { waitSeconds } from '../call/view.ts';
 import type { QueueView } from '../call/views.ts';
 import type { Agents } from './agents.ts';
@@ -44,7 +44,8 @@ export class Queues {
     for (const controller of waiting) {
       const { queue, units, inLine } = controller.state;
       if (queue === null || !inLine) continue;
-      const agent = this.#agents.longestAvailable(queue.team, units);
+      const inIt = controller.state.participants.filter(isLive).map((p) => p.userId);
+      const agent = this.#agents.longestAvailable(queue.team, units, inIt);
       if (agent === undefined) controller.post({ type: 'noAgent' });
       else controller.post({ type: 'offer', to: agent });
     }

@@ -178,7 +178,7 @@ describe('any sequence of operations on the controller', () => {
   it('leaves the engine, the API and the rules in agreement, and nothing behind', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(op, { maxLength: 60 }),
+        fc.array(op, { maxLength: 60, size: 'max' }),
         fc.constantFrom<['blind' | 'accept', number]>(['blind', 0], ['accept', 0], ['blind', 3]),
         async (ops, [transfer, wrapUpSeconds]) => {
           const config = exampleConfig({ transfer, monitorWhenStatus: ['available', 'away'] }, { wrapUpSeconds });
