@@ -32,6 +32,9 @@ export function banner({ config, file, data, earshot }: BannerOptions): string {
       lines.push(`    ${name.padEnd(8)} ${role.padEnd(11)} extension ${extension}  sign in as ${id} / ${password}`);
     }
   }
+  if (config.demo !== undefined) {
+    lines.push('', '  Two robot phones are in a call: sign in to the console as a supervisor and listen.');
+  }
   lines.push('', '  Ctrl-C (or SIGTERM) ends it; live calls may go on for a while, a second Ctrl-C ends them.', '');
   return lines.join('\n');
 }

@@ -8,8 +8,10 @@ import { parseArgs } from 'node:util';
 import { banner } from './banner.ts';
 import { faultLine } from './config/faults.ts';
 import { loadConfig } from './config/load.ts';
-import { StartError, startEarshot } from './earshot.ts';
-import { createLog, isLevel } from './log.ts';
+import type { Config } from './config/schema.ts';
+import { StartError, startEarshot, type Earshot } from './earshot.ts';
+import { createLog, isLevel, type Log } from './log.ts';
+import { startRobotPair, type RobotPair } from './robot/pair.ts';
 
 const DEFAULT_CONFIG = fileURLToPath(new URL('../config/earshot.yaml', import.meta.url));
 const USAGE = 'Usage: npm start -- [--config FILE]   (EARSHOT_CONFIG, EARSHOT_DATA, EARSHOT_LOG=debug|info|warn|error)';
@@ -46,6 +48,21 @@ function endRequests(): { next(): Promise<string> } {
   };
 }
 
+/** The two robot phones of the default configuration; null where none are wanted or there is no UDP to reach. */
+function demoRobots({ demo, users, sip }: Config, earshot: Earshot, log: Log): RobotPair | null {
+  const user = users.find(({ id }) => id === demo?.agent);
+  const udp = earshot.sip.find((url) => url.startsWith('udp://'));
+  if (demo === undefined || user === undefined || udp === undefined) return null;
+  const { hostname: host, port } = new URL(udp.replace(/^udp/, 'http'));
+  return startRobotPair({
+    server: { host, port: Number(port) },
+    domain: sip.domain,
+    agent: user,
+    customer: { number: demo.customer, dials: demo.dials },
+    log,
+  });
+}
+
 async function main(): Promise<number> {
   const args = commandLine();
   if (args === null) {
@@ -78,8 +95,10 @@ async function main(): Promise<number> {
   }
   const earshot = first;
   console.log(banner({ config, file: args.config, data, earshot }));
+  const robots = demoRobots(config, earshot, log);
 
   const signal = await early;
+  await robots?.close();
   const seconds = config.shutdown.drainSeconds;
   const live = earshot.control.counts().calls;
   if (live > 0) {

@@ -14,6 +14,7 @@ export function crossCheck(draft: Draft, profiles: ReadonlySet<string>): Fault[]
     ...featureCodes(draft),
     ...tokens(draft),
     ...demoSecrets(draft),
+    ...demoRobots(draft),
   ];
 }
 
@@ -218,6 +219,23 @@ function demoSecrets(draft: Draft): Fault[] {
     const demoHash = entry.sha256?.toLowerCase() === sha256(`secret-of-${entry.user ?? ''}`);
     if (DEMO_TOKEN.test(entry.token ?? '')) report(['api', 'tokens', index, 'token']);
     else if (demoHash) report(['api', 'tokens', index, 'sha256']);
+  }
+  return faults;
+}
+
+/** The robots' phones are on loopback, and a customer who is a robot is nothing for a server that others reach. */
+function demoRobots(draft: Draft): Fault[] {
+  const { agent } = draft.demo;
+  if (agent === undefined) return [];
+  const faults: Fault[] = [];
+  if (!draft.userIds.has(agent)) {
+    const problem = `no user has the id "${agent}"`;
+    faults.push({ path: ['demo', 'agent'], problem, expected: `one of ${list(draft.userIds)}` });
+  }
+  const open = openListener(draft);
+  if (open !== null) {
+    const problem = `is for this machine only, but ${open} can be reached from other machines`;
+    faults.push({ path: ['demo'], problem, expected: 'no demo (or loopback addresses only)' });
   }
   return faults;
 }

@@ -7,6 +7,7 @@
 import { safeParse, type z } from 'zod';
 import {
   apiSchema,
+  demoSchema,
   featureCodesSchema,
   mediaSchema,
   queueSchema,
@@ -28,6 +29,8 @@ export interface Draft {
   readonly media: Sound<typeof mediaSchema>;
   readonly api: Sound<typeof apiSchema>;
   readonly featureCodes: Sound<typeof featureCodesSchema>;
+  /** Empty where there is none. */
+  readonly demo: Sound<typeof demoSchema>;
   /** sip.listen, entry by entry. */
   readonly listen: readonly Entry<string>[];
   readonly tokens: readonly Entry<Sound<typeof tokenSchema>>[];
@@ -49,6 +52,7 @@ export function draftOf(raw: unknown): Draft {
     media: fields(mediaSchema, root['media']),
     api: fields(apiSchema, root['api']),
     featureCodes: fields(featureCodesSchema, root['featureCodes']),
+    demo: fields(demoSchema, root['demo']),
     listen: listOf(listed).flatMap((value, index) => (typeof value === 'string' ? [{ index, value }] : [])),
     tokens: entries(tokenSchema, mapOf(root['api'])['tokens']),
     teams: entries(teamSchema, root['teams']),

@@ -269,6 +269,20 @@ export const featureCodesSchema = z
   })
   .describe('What desk phones dial (R-START-9)');
 
+export const demoSchema = z
+  .strictObject({
+    agent: id.describe('Agent whose phone a robot is'),
+    customer: z
+      .string()
+      .regex(/^\+?\d{1,20}$/, 'a telephone number')
+      .describe('Number that the robot customer calls from'),
+    dials: z
+      .string()
+      .regex(/^\d{1,15}$/, 'digits')
+      .describe('Number that the robot customer calls: of a queue, or an extension'),
+  })
+  .describe('Two robot phones that keep a call going, so that there is one to listen to. Only on loopback addresses');
+
 export const configSchema = z
   .strictObject({
     sip: sipSchema.prefault({}),
@@ -280,6 +294,7 @@ export const configSchema = z
     trunks: z.array(trunkSchema).default([]).describe('Lines to the telephone network'),
     policy: policySchema.prefault({}),
     featureCodes: featureCodesSchema.prefault({}),
+    demo: demoSchema.optional(),
     shutdown: z
       .strictObject({
         drainSeconds: z.number().min(0).default(30).describe('How long live calls may go on after SIGTERM'),

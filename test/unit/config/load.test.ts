@@ -206,6 +206,17 @@ describe('faults', () => {
     expect(loopback).toEqual([]);
   });
 
+  test('the robots of the demo are agents of this machine only', () => {
+    const demo = { agent: 'alice', customer: '+441632960009', dials: '8000' } as never;
+    expect(edited((c) => (c['demo'] = demo))).toEqual([]);
+    const lines = edited((c) => {
+      c['demo'] = { ...(demo as object), agent: 'nobody' } as never;
+      c['sip']!['listen'] = ['udp://192.0.2.1:5060'];
+    });
+    expect(lines.join('\n')).toMatch(/demo\.agent: no user has the id "nobody"/);
+    expect(lines.join('\n')).toMatch(/demo: is for this machine only, but sip\.listen\[0\]/);
+  });
+
   test('the hash of a demo token is a demo token', () => {
     const sha256 = createHash('sha256').update('secret-of-sam').digest('hex');
     const lines = edited((c) => {
