@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ApiClient } from './api-client.ts';
-import { freePort, freePorts, isFree } from './ports.ts';
+import { freePort, isFree, rtpRange } from './ports.ts';
 import { Child, processGroup } from './process.ts';
 import type { Exit } from './process.ts';
 import { realDrachtio, realFreeSwitch, sipPorts } from './real.ts';
@@ -78,7 +78,7 @@ export class Earshot {
       ...(await sipListenPorts()),
       api: await freePort(),
       trunk: await freePort(),
-      rtp: await freePorts(options.rtpPorts ?? RTP_PORTS),
+      rtp: await rtpRange(options.rtpPorts ?? RTP_PORTS),
       rtpCount: options.rtpPorts ?? RTP_PORTS,
     };
     const folder = mkdtempSync(join(tmpdir(), 'earshot-'));
