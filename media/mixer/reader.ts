@@ -87,7 +87,7 @@ export class Reader {
       this.position = ring.head - FRAME;
       available = FRAME;
     }
-    this.#margin = Math.min(MAX_MARGIN_MS, 1 + 2 * jitterMs);
+    this.#margin = Math.min(MAX_MARGIN_MS, 1 + jitterMs);
     if (available <= 0) return false;
     if (!this.#playing) {
       // The newest packet has lain ready long enough, or there is more than one frame.
