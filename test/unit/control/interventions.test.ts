@@ -104,6 +104,18 @@ describe('transfer (R-ACT-2)', () => {
     expect(bench.leaks()).toEqual([]);
   });
 
+  it('of a call that waits stops the phone that rings for it', async () => {
+    const bench = await Bench.start(EVERYONE);
+    const { id } = await bench.conversation();
+    await bench.control.transfer(SAM, id, { agent: 'bob' });
+    const bob = await bench.ringing('bob');
+    await bench.control.transfer(SAM, id, { agent: 'carol' });
+    expect(bob.state).toBe('cancelled');
+    await bench.answer('carol');
+    expect(bench.heard()).toEqual(['carol<customer', 'customer<carol']);
+    expect(bench.state('bob')).toBe('available');
+  });
+
   it('ends a call without a queue whose target does not answer', async () => {
     const bench = await Bench.start(EVERYONE);
     bench.signalling.fromTrunk('1001');
@@ -153,6 +165,15 @@ describe('transfer with policy accept (R-ACT-3)', () => {
     alice.bye();
     await settle();
     expect(bench.heard()).toEqual(['bob<customer', 'customer<bob']);
+  });
+
+  it('is offered to one at a time, and not during a consult', async () => {
+    const bench = await start();
+    const { id } = await bench.conversation();
+    await bench.control.transfer(SAM, id, { agent: 'bob' });
+    const conflict = { code: 'conflict' };
+    await expect(bench.control.transfer(SAM, id, { agent: 'carol' })).rejects.toMatchObject(conflict);
+    await expect(bench.control.consult(ALICE, id, { agent: 'carol' })).rejects.toMatchObject(conflict);
   });
 
   it('rejected: nothing has changed', async () => {

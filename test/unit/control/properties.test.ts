@@ -201,5 +201,5 @@ describe('any sequence of operations on the controller', () => {
       ),
       { numRuns: 60 },
     );
-  });
+  }, 60_000);
 });
