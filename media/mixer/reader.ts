@@ -25,8 +25,6 @@ export class Reader {
   position = 0;
   /** Frames in which nothing could be read although the link was reading. */
   misses = 0;
-  /** Audio was thrown away because far too much had piled up; counted in samples. */
-  skipped = 0;
 
   #ring: SampleRing | null = null;
   #playing = false;
@@ -59,7 +57,7 @@ export class Reader {
     this.#ring = null;
   }
 
-  /** A packet was written in order at `start`, after a hole of `hole` samples. `nextTickAt`: when the next frame is mixed. */
+  /** A packet was written in order, `hole` samples behind the head so far. `nextTickAt`: when the next frame is mixed. */
   arrived(previousHead: number, hole: number, now: number, nextTickAt: number): void {
     this.#lastArrival = now;
     const dry = this.position >= previousHead;
@@ -83,7 +81,6 @@ export class Reader {
     if (ring === null) return false;
     let available = ring.head - this.position;
     if (available > MAX_DELAY) {
-      this.skipped += available - FRAME;
       this.position = ring.head - FRAME;
       available = FRAME;
     }
