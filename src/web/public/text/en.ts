@@ -129,7 +129,7 @@ export const en = {
   'sup.on': 'With',
   'sup.on.desk': 'Desk phone',
   'sup.on.browser': 'This browser',
-  'sup.on.other': 'Another phone',
+  'sup.on.other': 'Other',
   'sup.on.number': 'Extension or number',
   'sup.ringing': 'Your phone is ringing. Pick up to begin.',
   'sup.ringing.browser': 'Connecting your browser …',

@@ -49,11 +49,15 @@ export function list(items: readonly string[]): string {
   return new Intl.ListFormat(current, { type: 'conjunction' }).format(items);
 }
 
+/** The person's own region where it is of the language shown: British English has another clock than American. */
+function locale(): string {
+  return navigator.languages.find((tag) => tag.toLowerCase().split('-')[0] === current) ?? current;
+}
+
 /** Time of day, to the second. */
 export function clockTime(iso: string): string {
-  return new Intl.DateTimeFormat(current, { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(
-    new Date(iso),
-  );
+  const format = new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  return format.format(new Date(iso));
 }
 
 /** `0:07`, `12:34`, `1:02:03` */

@@ -140,5 +140,5 @@ export function roleText(p: ParticipantView): string {
 }
 
 function short(name: string): string {
-  return name.length > 17 ? `${name.slice(0, 16)}…` : name;
+  return name.length > 15 ? `${name.slice(0, 14)}…` : name;
 }

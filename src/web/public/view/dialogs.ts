@@ -109,7 +109,7 @@ function destination({ action, callId }: Extract<Dialog, { kind: 'destination' }
           </button>`,
       )}
     </div>
-    ${field()}
+    ${field(state.live.calls.get(callId)?.view.agent?.id)}
     ${
       action === 'assign' && choice.kind === 'agent'
         ? html`<label class="check"
@@ -152,7 +152,8 @@ function pickValue(value: string): void {
   changed();
 }
 
-function field(): TemplateResult {
+/** `already`: the agent who has the call. */
+function field(already: string | undefined): TemplateResult {
   if (choice.kind === 'number') {
     return html`<label class="field"
       ><span class="name">${t('dest.number.label')}</span
@@ -174,7 +175,7 @@ function field(): TemplateResult {
     });
   }
   const people = [...state.live.agents.values(), ...state.live.supervisors.values()].filter(
-    ({ id }) => id !== state.me?.id,
+    ({ id }) => id !== state.me?.id && id !== already,
   );
   if (people.length === 0) return html`<p class="faint">${t('dest.none')}</p>`;
   return html`<div class="people" role="radiogroup" aria-label=${t('dest.agent')}>

@@ -109,7 +109,7 @@ function interventions(call: CallView): TemplateResult | typeof nothing {
   }
   return html`<section>
     <h3>${t('pane.interventions')}</h3>
-    <div class="buttons">
+    <div class="buttons halves">
       ${shown.map(({ action, icon: name, kind, why }) =>
         button({
           label: t(`act.${action as 'takeover' | 'transfer' | 'assign' | 'end'}`),

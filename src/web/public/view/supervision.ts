@@ -34,6 +34,7 @@ function modeButton(
   call: CallView,
   mode: Mode,
   options: { pressed?: boolean; busy: string; onClick: () => void },
+  hint = true,
 ): TemplateResult {
   const action = actionOf(call, mode);
   const why = action === null || options.pressed === true ? null : whyNot(action, call);
@@ -45,20 +46,23 @@ function modeButton(
       whyNot: why,
       ...options,
     })}
-    <small>${why ?? t(`mode.${mode}.hint`)}</small>
+    ${hint ? html`<small>${why ?? t(`mode.${mode}.hint`)}</small>` : nothing}
   </div>`;
 }
 
 function start(call: CallView): TemplateResult {
+  const shown = MODES.filter((mode) => actionOf(call, mode) !== null);
+  const reasons = new Set(shown.map((mode) => whyNot(actionOf(call, mode)!, call)));
+  /** One reason for all is said once. */
+  const shared = reasons.size === 1 ? [...reasons][0]! : null;
+  const busy = `supervise ${call.id}`;
   return html`${phonePicker()}
     <div class="modes">
-      ${MODES.map((mode) =>
-        actionOf(call, mode) === null
-          ? nothing
-          : modeButton(call, mode, { busy: `supervise ${call.id}`, onClick: () => void supervise(call.id, mode) }),
+      ${shown.map((mode) =>
+        modeButton(call, mode, { busy, onClick: () => void supervise(call.id, mode) }, shared === null),
       )}
     </div>
-    ${targetPicker(call)}`;
+    ${shared === null ? nothing : html`<p class="hint">${shared}</p>`} ${targetPicker(call)}`;
 }
 
 /** R-START-3: which phone is rung. */
@@ -66,21 +70,14 @@ function phonePicker(): TemplateResult {
   const other = state.otherPhone !== null;
   const choice = other ? 'other' : phoneChoice();
   const desk = deskPhones()[0];
-  const pick = (
-    label: string,
-    name: 'headset' | 'browser' | 'phone',
-    pressed: boolean,
-    onClick: () => void,
-  ): TemplateResult =>
-    html`<button type="button" aria-pressed=${pressed ? 'true' : 'false'} @click=${onClick}>
-      ${icon(name)}${label}
-    </button>`;
+  const pick = (label: string, pressed: boolean, onClick: () => void): TemplateResult =>
+    html`<button type="button" aria-pressed=${pressed ? 'true' : 'false'} @click=${onClick}>${label}</button>`;
   return html`<div class="with">
     <span class="name" id="with-label">${t('sup.on')}</span>
     <div class="segments" role="group" aria-labelledby="with-label">
-      ${pick(t('sup.on.browser'), 'browser', choice === 'browser', () => choosePhone('browser'))}
-      ${pick(t('sup.on.desk'), 'headset', choice === 'desk', () => choosePhone('desk'))}
-      ${pick(t('sup.on.other'), 'phone', other, () => {
+      ${pick(t('sup.on.browser'), choice === 'browser', () => choosePhone('browser'))}
+      ${pick(t('sup.on.desk'), choice === 'desk', () => choosePhone('desk'))}
+      ${pick(t('sup.on.other'), other, () => {
         state.otherPhone = '';
         changed();
       })}
@@ -95,6 +92,7 @@ function phonePicker(): TemplateResult {
               .value=${state.otherPhone ?? ''}
               @input=${(event: Event) => {
                 state.otherPhone = (event.target as HTMLInputElement).value;
+                changed();
               }}
           /></label>`
         : choice === 'desk'
