@@ -1,25 +1,24 @@
 /**
  * What FreeSWITCH is told of a peer. The peer never sees FreeSWITCH's own description, nor FreeSWITCH the peer's: Earshot
- * negotiates (media/sdp) and tells FreeSWITCH the outcome, as an offer of one codec.
+ * negotiates (media/sdp) and tells FreeSWITCH the outcome, as an offer of one codec. Always `sendrecv`: FreeSWITCH takes
+ * any other direction for a hold of its own kind and keeps the channel out of the conference for some time. Where nothing
+ * may be sent to the peer, the packets go to the discard port of FreeSWITCH's own machine.
  */
 import sdpTransform from 'sdp-transform';
 import { CODECS } from '../codec/codecs.ts';
 import type { CodecName } from '../codec/codecs.ts';
-import type { Direction } from '../engine.ts';
 import type { AgreedMedia } from '../sdp/session.ts';
 
 const EVENT_PAYLOAD_TYPE = 101;
-const DISCARD = 9; // RFC 863
+const NOWHERE = { address: '127.0.0.1', port: 9 } as const; // RFC 863
 
 /** Before the peer is known: nothing is sent to it. */
 export function unknownPeer(codec: CodecName): string {
   return write({
-    address: '127.0.0.1',
-    port: DISCARD,
+    ...NOWHERE,
     codec,
     payloadType: CODECS[codec].staticPayloadType ?? 0,
     events: EVENT_PAYLOAD_TYPE,
-    direction: 'inactive',
   });
 }
 
@@ -29,12 +28,10 @@ export function peer(agreed: AgreedMedia): string {
   const received = (wanted: CodecName | 'event'): number | undefined =>
     receive.find(([, name]) => name === wanted)?.[0];
   return write({
-    address: remote?.address ?? '127.0.0.1',
-    port: remote?.port ?? DISCARD,
+    ...(send === null || remote === null ? NOWHERE : { address: remote.address, port: remote.port }),
     codec,
     payloadType: send?.payloadType ?? received(codec) ?? CODECS[codec].staticPayloadType ?? 0,
     events: negotiated.dtmf ? (send?.eventPayloadType ?? received('event') ?? EVENT_PAYLOAD_TYPE) : null,
-    direction: negotiated.direction,
   });
 }
 
@@ -52,10 +49,9 @@ interface Peer {
   readonly codec: CodecName;
   readonly payloadType: number;
   readonly events: number | null;
-  readonly direction: Direction;
 }
 
-function write({ address, port, codec, payloadType, events, direction }: Peer): string {
+function write({ address, port, codec, payloadType, events }: Peer): string {
   const rtp = [{ payload: payloadType, codec: codec as string, rate: 8000 }];
   if (events !== null) rtp.push({ payload: events, codec: 'telephone-event', rate: 8000 });
   return sdpTransform.write({
@@ -73,7 +69,7 @@ function write({ address, port, codec, payloadType, events, direction }: Peer): 
         rtp,
         fmtp: events === null ? [] : [{ payload: events, config: '0-16' }],
         ptime: 20,
-        direction,
+        direction: 'sendrecv',
       },
     ],
   });

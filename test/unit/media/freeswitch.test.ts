@@ -105,19 +105,23 @@ describe('descriptions', () => {
     expect(told).toMatch(/^c=IN IP4 10\.0\.0\.9\r$/m);
     expect(told).toMatch(/^m=audio 4000 RTP\/AVP 8 96\r$/m);
     expect(told).toMatch(/^a=sendrecv\r$/m);
-    expect(peer(session().answer(offer('a=sendonly\r\n')).agreed)).toMatch(/^a=sendonly\r$/m);
   });
 
-  it('keep the address of a peer that hides it while it holds', () => {
-    const sdp = session();
-    sdp.answer(offer(''));
-    const told = peer(sdp.answer(offer('').replace('c=IN IP4 10.0.0.9', 'c=IN IP4 0.0.0.0')).agreed);
-    expect(told).toMatch(/^c=IN IP4 10\.0\.0\.9\r$/m);
-    expect(told).toMatch(/^a=sendonly\r$/m);
-  });
+  it.each(['a=sendonly', 'a=inactive', 'c=IN IP4 0.0.0.0'])(
+    'let nothing be sent to a peer that holds by %s',
+    (line) => {
+      const sdp = session();
+      sdp.answer(offer(''));
+      const held = line.startsWith('c=') ? offer('').replace('c=IN IP4 10.0.0.9', line) : offer(`${line}\r\n`);
+      const told = peer(sdp.answer(held).agreed);
+      expect(told).toMatch(/^c=IN IP4 127\.0\.0\.1\r$/m);
+      expect(told).toMatch(/^m=audio 9 RTP\/AVP 8 /m);
+      expect(peer(sdp.answer(offer('')).agreed)).toMatch(/^m=audio 4000 RTP\/AVP 8 96\r$/m);
+    },
+  );
 
   it('let nothing be sent before the peer is known', () => {
-    expect(unknownPeer('PCMA')).toMatch(/^a=inactive\r$/m);
+    expect(unknownPeer('PCMA')).toMatch(/^m=audio 9 RTP\/AVP 8 101\r$/m);
   });
 
   it('of FreeSWITCH: where it takes RTP', () => {
