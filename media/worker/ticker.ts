@@ -3,6 +3,8 @@ import { FRAME_MS } from '../mixer/constants.ts';
 
 /** A step that runs later than this after its deadline counts as late. */
 const LATE_MS = FRAME_MS / 2;
+/** A timer that fires later than this: the thread had to wait, and so have packets. */
+const HELD_UP_MS = 2;
 /** After standing still for longer than this many steps (what the buffers hold) they are left out. */
 const MAX_CATCH_UP = 40;
 
@@ -36,16 +38,21 @@ export class Ticker {
   }
 
   #arm(delay: number): void {
-    this.#timer = setTimeout(() => this.#run(), delay);
+    this.#timer = setTimeout(() => this.#run(false), delay);
   }
 
-  #run(): void {
+  /** `read`: the sockets have been read since the deadline. Node runs timers before it looks at them. */
+  #run(read: boolean): void {
     const now = performance.now();
     const lateness = now - this.#deadline;
     this.#timer = this.#immediate = undefined;
     // Timers fire on whole milliseconds, so up to one too early.
     if (lateness < -1) {
       this.#arm(-lateness);
+      return;
+    }
+    if (lateness > HELD_UP_MS && !read) {
+      this.#immediate = setImmediate(() => this.#run(true));
       return;
     }
     if (lateness > LATE_MS) this.late++;
@@ -59,7 +66,7 @@ export class Ticker {
     // Armed first: the step may stop the ticker.
     const wait = this.#deadline - performance.now();
     // What came while the thread stood still is read before the steps that it missed.
-    if (wait <= 0) this.#immediate = setImmediate(() => this.#run());
+    if (wait <= 0) this.#immediate = setImmediate(() => this.#run(true));
     else this.#arm(wait);
     this.#step(now);
   }
