@@ -3,7 +3,7 @@ import type { AgentState, CallView, Mode } from '../../call/views.ts';
 import { api, Problem, type Destination, type Operation } from './data/api.ts';
 import { expectCall, readTimeline, rereadSoon, signOut } from './session.ts';
 import { applyPrefs, savePrefs, type PhoneChoice, type Theme } from './prefs.ts';
-import { changed, now, phoneChoice, problemText, state, toast, type Page } from './state.ts';
+import { changed, mySupervision, now, phoneChoice, problemText, state, toast, type Page } from './state.ts';
 import { t, type Language } from './text/index.ts';
 
 /** Runs a request once, marked as busy, and shows why it was refused. */
@@ -33,7 +33,7 @@ export function select(callId: string | null): void {
   state.selected = callId;
   state.lastSeen = callId === null ? null : (state.live.calls.get(callId)?.view ?? null);
   state.timeline = null;
-  void readTimeline();
+  if (state.me !== null && state.me !== undefined) void readTimeline();
   changed();
 }
 
@@ -47,11 +47,7 @@ export function supervise(callId: string, mode: Mode, target?: string): Promise<
   return run(`supervise ${callId}`, async () => {
     const phone = state.otherPhone?.trim();
     const other = phone !== undefined && phone !== '' ? phone : null;
-    if (other === null && phoneChoice() === 'browser') {
-      const ready = (await state.softphone?.start()) ?? false;
-      if (!ready) return; // The phone's panel says why.
-      expectCall();
-    }
+    if (other === null && !(await readyPhone())) return;
     const wanted = target ?? (state.target === 'customer' ? 'customer' : undefined);
     try {
       const started = await api.supervise(callId, {
@@ -68,6 +64,16 @@ export function supervise(callId: string, mode: Mode, target?: string): Promise<
       state.dialog = { kind: 'target', callId, mode, choices };
     }
   });
+}
+
+/** Where the browser is the phone, it is turned on, and may answer by itself. False: it cannot be; the reason is shown. */
+async function readyPhone(): Promise<boolean> {
+  const { softphone } = state;
+  if (softphone === null || phoneChoice() !== 'browser') return true;
+  const ready = await softphone.start();
+  if (ready) expectCall();
+  else toast('bad', softphone.why === null ? t(`phone.state.${softphone.state}`) : t(`phone.why.${softphone.why}`));
+  return ready;
 }
 
 function choicesOf(value: unknown): { id: string; name: string }[] {
@@ -94,7 +100,7 @@ export function stopSupervision(id: string): Promise<void> {
 
 export function operate(callId: string, operation: Operation): Promise<void> {
   return run(`${operation} ${callId}`, async () => {
-    if (operation === 'takeover') expectCall();
+    if (operation === 'takeover' && mySupervision() === null && !(await readyPhone())) return;
     took(await api.operate(callId, operation));
     rereadSoon();
   });
@@ -119,7 +125,7 @@ export function assign(callId: string, to: Destination, override: boolean): Prom
 
 export function dial(number: string): Promise<void> {
   return run('dial', async () => {
-    if (state.softphone?.state === 'ready') expectCall();
+    if (!(await readyPhone())) return;
     took(await api.dial(state.me?.id ?? '', number));
     rereadSoon();
   });

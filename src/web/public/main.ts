@@ -31,13 +31,6 @@ document.addEventListener('keydown', (event) => {
   const typing =
     event.target instanceof HTMLElement && event.target.closest('input, select, textarea, dialog') !== null;
   if (event.key === 'Escape' && !typing && state.dialog === null && state.selected !== null) go('calls');
-  if (event.key === '/' && !typing) {
-    const search = document.querySelector<HTMLInputElement>('input[type="search"]');
-    if (search !== null) {
-      event.preventDefault();
-      search.focus();
-    }
-  }
 });
 readAddress();
 watchPage();

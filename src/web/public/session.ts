@@ -20,20 +20,19 @@ const EXPECT_MS = 30_000;
 let reread: ReturnType<typeof setTimeout> | null = null;
 let safety: ReturnType<typeof setInterval> | null = null;
 let hidden: ReturnType<typeof setTimeout> | null = null;
-let wasLost = false;
 let expected = -Infinity;
 
 const line = new EventLine({
   url: '/api/v1/events',
   onState(next) {
     state.line = next;
-    if (next === 'lost') wasLost = true;
+    if (next === 'lost') state.lineLost = true;
     if (next === 'signed-out') signedOut('signin.over');
     changed();
   },
   onOpen(resumed) {
-    if (wasLost && resumed) toast('good', t('line.back'));
-    wasLost = false;
+    if (state.lineLost && resumed) toast('good', t('line.back'));
+    state.lineLost = false;
     void readAll();
   },
   onEvent,
@@ -204,13 +203,19 @@ export function retryLine(): void {
   if (state.me !== null && state.me !== undefined) line.open();
 }
 
+/** The page is hidden and draws nothing; it begins again when it is seen. */
+function giveBack(): void {
+  line.close();
+  followLevels(null);
+}
+
 export function watchPage(): void {
   window.addEventListener('online', retryLine);
   document.addEventListener('visibilitychange', () => {
     if (hidden !== null) clearTimeout(hidden);
     hidden = null;
     if (document.visibilityState === 'visible') retryLine();
-    else hidden = setTimeout(() => line.close(), HIDDEN_MS);
+    else hidden = setTimeout(giveBack, HIDDEN_MS);
   });
   window.addEventListener('beforeunload', (event) => {
     if (state.softphone?.call?.state === 'up') event.preventDefault();

@@ -41,6 +41,8 @@ export const state = {
   sort: { key: 'started', descending: true } as Sort,
   agentSearch: '',
   line: 'closed' as LineState,
+  /** Since the line was lost, and until it is open again. */
+  lineLost: false,
   live: new Live(),
   timeline: null as { readonly callId: string; readonly entries: readonly TimelineEntry[] } | null,
   /** dBov by participant of the selected call; null: not told. */
@@ -79,12 +81,13 @@ export function now(): number {
 }
 
 let toastId = 0;
-const TOAST_MS = 7000;
+/** What went wrong stays longer. */
+const TOAST_MS = { info: 7000, good: 5000, bad: 15_000 } as const;
 
 export function toast(kind: Toast['kind'], text: string): void {
   const id = ++toastId;
   state.toasts = [...state.toasts.filter((each) => each.text !== text), { id, kind, text }].slice(-4);
-  setTimeout(() => dropToast(id), TOAST_MS);
+  setTimeout(() => dropToast(id), TOAST_MS[kind]);
   changed();
 }
 

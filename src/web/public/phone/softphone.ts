@@ -149,7 +149,8 @@ export class Softphone {
       if (current() && (this.#state === 'ready' || this.#state === 'starting')) this.#go('lost');
     });
     ua.on('registrationFailed', ({ cause }: { cause?: string }) => {
-      if (!current() || this.#state === 'lost') return;
+      // Without a connection it tries again by itself.
+      if (!current() || cause === 'Connection Error' || cause === 'Request Timeout') return;
       this.#letGo();
       this.#fail('failed', 'refused', cause ?? null);
     });

@@ -75,14 +75,14 @@ function header(): TemplateResult {
 
 function lineMark(): TemplateResult {
   const good = state.line === 'open';
-  const text = good ? t('line.open') : state.line === 'lost' ? t('line.lost') : t('line.connecting');
+  const text = good ? t('line.open') : state.lineLost ? t('line.lost') : t('line.connecting');
   return html`<span class="line ${good ? 'open' : 'lost'}" role="status"
     ><span class="dot"></span><span>${text}</span></span
   >`;
 }
 
 function lineNotice(): TemplateResult | typeof nothing {
-  if (state.line === 'open' || !state.live.loaded) return nothing;
+  if (!state.lineLost || !state.live.loaded) return nothing;
   return html`<div class="banner warn" role="alert">
     ${icon('warning')}<span><strong>${t('line.lost')}</strong> ${t('line.lost.detail')}</span>
     ${button({ label: t('line.retry'), onClick: retryLine })}
