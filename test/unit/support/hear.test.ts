@@ -121,6 +121,22 @@ describe('expectMatrix', () => {
     ).rejects.toThrow('supervisor does not hear agent');
   });
 
+  test('what is missing for a moment is forgiven, a leak of a moment is not', async () => {
+    const windows = (...pcm: Int16Array[]): Ear => {
+      let taken = 0;
+      return { name: 'agent', hz: TONES.agent, audioBetween: () => pcm[Math.min(taken++, pcm.length - 1)]! };
+    };
+    const customer = { ...ear('customer', new Int16Array(0)) };
+    const gap = joinPcm([tone('customer').slice(0, WINDOW / 2), new Int16Array(WINDOW / 2)]);
+    await expectMatrix([windows(gap, tone('customer')), customer], { agent: ['customer'] }, fast);
+    await expect(expectMatrix([windows(gap, gap, gap), customer], { agent: ['customer'] }, fast)).rejects.toThrow(
+      'does not hear customer',
+    );
+    await expect(expectMatrix([windows(tone('customer'), new Int16Array(WINDOW)), customer], {}, fast)).rejects.toThrow(
+      'agent hears customer',
+    );
+  });
+
   test('a name that is no ear is a mistake of the test', async () => {
     await expect(expectMatrix([], { nobody: [] }, fast)).rejects.toThrow('no ear');
   });
