@@ -188,7 +188,7 @@ const held =
     self?.apiHold === wanted ? null : objection('conflict', wanted ? 'The call is not held.' : 'It is held already.');
 
 /** One thing at a time: neither a consult nor a transfer that has not come to its end. */
-export const nothingPending: Check = ({ call }) => {
+export const nothingPending = ({ call }: Pick<Case, 'call'>): Objection | null => {
   if (call.consult !== null) return objection('conflict', 'A consult is going on already.');
   const transferring = call.participants.some(
     ({ leg }) => leg.kind === 'ringing' && (leg.purpose.kind === 'transfer' || leg.purpose.kind === 'accept'),

@@ -2,11 +2,8 @@
 import type { CallEvent } from './events.ts';
 import {
   connectedAgents,
-  connectedParties,
   customerOf,
-  isAgent,
   isLive,
-  isParty,
   isRinging,
   participant,
   supervisionOf,
@@ -23,7 +20,7 @@ import {
   transferAnswered,
   transferFailed,
 } from './transfer.ts';
-import { endCall, endSupervision, leave, move, note, promote, ring, type Work } from './work.ts';
+import { endCall, endSupervision, goesOn, leave, move, note, promote, ring, type Work } from './work.ts';
 
 type Of<T extends CallEvent['type']> = Extract<CallEvent, { type: T }>;
 
@@ -190,13 +187,7 @@ export function departs(work: Work, p: Participant, reason: string, by: 'us' | '
 function agentGone(work: Work, p: Participant, reason: string, by: 'us' | 'itself'): void {
   const { call } = work;
   const customer = customerOf(call);
-  const others = connectedParties(call).filter((o) => o.id !== p.id && o.aliasOf !== p.id && o.id !== p.aliasOf);
-  const coming = call.participants.filter((o) => isRinging(o) && isParty(o) && awaited(o));
-  const stays =
-    customer === undefined
-      ? others.length + coming.length >= 2
-      : others.some(isAgent) || coming.length > 0 || call.inLine;
-  if (!stays) {
+  if (!goesOn(call, p)) {
     if (by === 'itself') {
       // the call's end, not the agent's leaving, is what ends the supervisions
       const supervisions = call.supervisions.filter((s) => s.target === p.id);
@@ -209,10 +200,6 @@ function agentGone(work: Work, p: Participant, reason: string, by: 'us' | 'itsel
   promote(work);
   if (connectedAgents(call).length === 0 && call.phase === 'active') move(work, 'waiting');
 }
-
-/** Someone on the way who will take part in the conversation with the customer. */
-const awaited = (p: Participant): boolean =>
-  p.leg.kind === 'ringing' && ['transfer', 'accept', 'takeover', 'offer', 'direct'].includes(p.leg.purpose.kind);
 
 export function mediaChanged(work: Work, event: Of<'media'>): void {
   const p = participant(work.call, event.leg);

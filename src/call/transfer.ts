@@ -7,6 +7,7 @@ import { handover } from './handover.ts';
 import { joinLine, offer, outcomeOf, withdraw } from './line.ts';
 import {
   connectedAgents,
+  connectedParties,
   customerOf,
   isAgent,
   isConnected,
@@ -17,7 +18,7 @@ import {
   type Participant,
   type Party,
 } from './model.ts';
-import { endCall, endSupervision, leave, move, note, nameOf, promote, ring, type Work } from './work.ts';
+import { endCall, endSupervision, goesOn, leave, move, note, nameOf, promote, ring, type Work } from './work.ts';
 
 const TRANSFER_RING_SECONDS = 60;
 
@@ -31,6 +32,7 @@ export function transfer(work: Work, request: Extract<Request, { type: 'transfer
   if (customer === undefined && c.self === undefined) {
     throw new Refusal('not_transferable', 'There is no customer on this call.');
   }
+  demandSomebodyToTransfer(work, c.self);
   if (to.kind === 'party') {
     if (to.party.kind === 'user' && to.party.person.bot) {
       throw new Refusal('not_transferable', 'A bot is never the aim of a transfer.');
@@ -47,6 +49,12 @@ export function transfer(work: Work, request: Extract<Request, { type: 'transfer
   withdraw(work);
   const leaving = c.self === undefined ? connectedAgents(call) : [c.self];
   send(work, to, leaving, by.userId, call.queue === null ? { kind: 'end' } : { kind: 'queue' });
+}
+
+/** A transfer joins somebody who stays with somebody new. */
+function demandSomebodyToTransfer(work: Work, leaving: Participant | undefined): void {
+  const stays = connectedParties(work.call).some((p) => p.id !== leaving?.id && p.aliasOf === null);
+  if (!stays) throw new Refusal('not_transferable', 'There is nobody on this call to be transferred.');
 }
 
 function ringTarget(work: Work, party: Party, purpose: { kind: 'accept' } | { kind: 'transfer'; fallback: Fallback }) {
@@ -70,7 +78,11 @@ function send(
     leave(work, p, 'transferred', 'us');
   }
   promote(work);
-  if (to.kind === 'queue') call.queue = to.queue;
+  if (to.kind === 'queue') {
+    call.queue = to.queue;
+    // Of a call between extensions the one who is left is the caller of the queue now.
+    if (customerOf(call) === undefined) for (const p of connectedParties(call)) p.role = 'customer';
+  }
   if (connectedAgents(call).length === 0 && call.phase === 'active') move(work, 'waiting');
   if (to.kind === 'queue') joinLine(work);
 }
@@ -87,7 +99,9 @@ export function refer(work: Work, event: Extract<CallEvent, { type: 'refer' }>):
     work.effects.push({ type: 'referDone', leg: p.id, status: 200, reason: 'OK' });
     return handConsultOver(work, consult, 'us');
   }
-  if (consult !== null) throw new Refusal('conflict', 'A consult is going on.');
+  const pending = nothingPending(work);
+  if (pending !== null) throw new Refusal(pending.code, pending.detail);
+  demandSomebodyToTransfer(work, p);
   if (event.to.kind === 'queue') {
     work.effects.push({ type: 'referDone', leg: p.id, status: 200, reason: 'OK' });
     return send(work, event.to, [p], p.userId, { kind: 'queue' });
@@ -137,8 +151,7 @@ export function acceptFailed(work: Work, p: Participant, status: number): void {
  */
 export function strand(work: Work, failed: Participant, status: number): void {
   const { call } = work;
-  const coming = call.participants.some((p) => p.leg.kind === 'ringing' && p.role === 'agent');
-  if (connectedAgents(call).length > 0 || coming || call.inLine) return;
+  if (goesOn(call)) return;
   if (call.queue === null || customerOf(call) === undefined) return endCall(work, 'transfer_failed');
   if (failed.userId !== null) {
     work.effects.push({ type: 'offerFailed', userId: failed.userId, outcome: outcomeOf(status) });

@@ -1,6 +1,9 @@
 /** A step under way: the copy of the call that it may write, and what it asks for so far. */
 import type { Effect } from './events.ts';
 import {
+  connectedParties,
+  customerOf,
+  isAgent,
   isConnected,
   isLive,
   isRinging,
@@ -110,6 +113,27 @@ export function endCall(work: Work, reason: string, by: string | null = null, st
   move(work, 'wrap-up');
   work.effects.push({ type: 'timer', name: 'wrap-up', seconds: wrapUp });
 }
+
+/** Someone on the way who will take part in the conversation. */
+const awaited = (p: Participant): boolean =>
+  p.leg.kind === 'ringing' && ['transfer', 'accept', 'takeover', 'offer', 'direct'].includes(p.leg.purpose.kind);
+
+/** Whether there is a conversation, now or in a moment, without `leaving`: a customer with somebody, or two parties. */
+export function goesOn(call: Call, leaving?: Participant): boolean {
+  const others = connectedParties(call).filter(
+    (o) => o.id !== leaving?.id && o.aliasOf === null && (o.room === 'main' || o.id === call.consult?.by),
+  );
+  const coming = call.participants.filter((p) => p.id !== leaving?.id && awaited(p));
+  if (customerOf(call) !== undefined) return others.some(isAgent) || coming.length > 0 || call.inLine;
+  // Who transfers the other side goes as the new one comes.
+  const staying = others.filter((o) => !coming.some((p) => replacedBy(p) === o.id));
+  return staying.length > 0 && staying.length + coming.length > 1;
+}
+
+const replacedBy = ({ leg }: Participant): string | null =>
+  leg.kind === 'ringing' && leg.purpose.kind === 'transfer' && leg.purpose.fallback.kind === 'agent'
+    ? leg.purpose.fallback.participantId
+    : null;
 
 /** Where the agent has left and the consulted one stays, the consulted one is the agent now. */
 export function promote(work: Work): void {

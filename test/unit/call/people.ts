@@ -83,6 +83,22 @@ export function queueCall(wrapUpSeconds = 0): Call {
   return call;
 }
 
+/** A call from one extension to another, not begun. */
+export function internalCall(from: Person, to: Person): Call {
+  const call = newCall({
+    id: 'c',
+    direction: 'internal',
+    queue: null,
+    plan: { kind: 'dial', party: user(to), ringSeconds: 60 },
+    customer: { number: to.extension, name: to.name },
+    units: 1,
+    now: 0,
+  });
+  const { userId, team, bot, name, extension } = from;
+  newParticipant(call, { role: 'agent', userId, team, bot, name, address: extension, purpose: { kind: 'caller' } });
+  return call;
+}
+
 /** Runs events one after the other; returns the state and all effects. */
 export function run(call: Call, events: readonly CallEvent[], policy: Policy = POLICY) {
   let state = call;
