@@ -40,6 +40,8 @@ export class FsLeg implements Endpoint {
   #told: string;
   readonly #playbacks = new Map<string, () => void>();
   #closed: Promise<void> | null = null;
+  /** Rejects when it closes: what is under way need not be waited for. */
+  readonly #end = Promise.withResolvers<never>();
 
   private constructor(
     options: EndpointOptions,
@@ -55,6 +57,7 @@ export class FsLeg implements Endpoint {
     this.#context = context;
     this.#sdp = sdp;
     this.#told = told;
+    this.#end.promise.catch(() => undefined);
     channel.on('dtmf', ({ dtmf, duration }) => {
       if (this.#closed === null && /^[0-9*#A-D]$/.test(dtmf)) context.onDtmf(this, dtmf, Number(duration) / 8);
     });
@@ -194,11 +197,12 @@ export class FsLeg implements Endpoint {
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#end();
+    this.#closed ??= this.#release();
     return this.#closed;
   }
 
-  async #end(): Promise<void> {
+  async #release(): Promise<void> {
+    this.#end.reject(closed());
     for (const sound of [...this.#playbacks.keys()]) this.#played(sound);
     this.#context.onClosed(this);
     await release(this.#channel, this.#context);
@@ -235,13 +239,17 @@ export class FsLeg implements Endpoint {
     const told = peer(agreed);
     if (told === this.#told) return;
     this.#told = told;
-    await this.#context.server.bounded(this.#channel.modify(told));
+    await Promise.race([this.#context.server.bounded(this.#channel.modify(told)), this.#end.promise]);
     this.#assertOpen();
   }
 
   #assertOpen(): void {
-    if (this.#closed !== null) throw new MediaError('closed', 'the endpoint is closed');
+    if (this.#closed !== null) throw closed();
   }
+}
+
+function closed(): MediaError {
+  return new MediaError('closed', 'the endpoint is closed');
 }
 
 /** Ends the channel; where its connection has gone, at least its SIP dialog. Never rejects. */

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../control/ports.ts';
 import { ControlLink } from './link.ts';
-import type { Log, SrfOptions } from './srf.ts';
+import { errorText, type Log, type SrfOptions } from './srf.ts';
 
 export interface MediaCaller {
   /** Resolves once connected to the SIP server; rejects where the secret is refused or it is closed. */
@@ -13,6 +13,10 @@ export interface MediaCaller {
   createUAC(uri: string, options: unknown): Promise<unknown>;
   /** Idempotent. */
   close(): Promise<void>;
+}
+
+interface MediaDialog {
+  destroy(): Promise<unknown>;
 }
 
 export function createMediaCaller(server: SrfOptions, clock: Clock, log: Log): MediaCaller {
@@ -27,12 +31,17 @@ export function createMediaCaller(server: SrfOptions, clock: Clock, log: Log): M
   });
   return {
     start: () => link.start(),
-    createUAC(uri, options) {
+    async createUAC(uri, options) {
       const { srf } = link;
-      if (srf === null) return Promise.reject(new Error('the SIP server is not connected'));
+      if (srf === null) throw new Error('the SIP server is not connected');
       // With two arguments the library gives a promise.
-      const create = srf.createUAC.bind(srf) as unknown as (uri: string, options: unknown) => Promise<unknown>;
-      return create(uri, options);
+      const create = srf.createUAC.bind(srf) as unknown as (uri: string, options: unknown) => Promise<MediaDialog>;
+      const dialog = await create(uri, options);
+      const destroy = dialog.destroy.bind(dialog);
+      // drachtio-fsmrf does not look at the outcome: a dialog that has gone already must not become a fault of the process.
+      dialog.destroy = () =>
+        destroy().catch((error: unknown) => log('debug', `media: BYE to the media server: ${errorText(error)}`));
+      return dialog;
     },
     close() {
       link.close();

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SAMPLE_RATE, TONE_LEVEL_DB } from './tones.ts';
+import { realFreeSwitch } from './real.ts';
 
 /** Something that sends a tone and records what it receives. */
 export interface Ear {
@@ -130,7 +131,7 @@ function faultsIn(
 export interface MatrixOptions {
   /** Audio listened to, ms. */
   readonly windowMs?: number;
-  /** Left out before it, for frames that were under way when the change was confirmed. */
+  /** Left out before it, for frames that were under way when the change was confirmed: 100, of FreeSWITCH 300. */
   readonly settleMs?: number;
   /** Windows taken before a leak counts, for peers whose own lateness is not known. Default 1. */
   readonly attempts?: number;
@@ -151,7 +152,7 @@ export async function expectMatrix(
   for (const name of Object.keys(expected)) {
     if (!ears.some((ear) => ear.name === name)) throw new Error(`the matrix names ${name}, which is no ear`);
   }
-  await sleep(options.settleMs ?? 100);
+  await sleep(options.settleMs ?? (realFreeSwitch === null ? 100 : 300));
   for (let attempt = 1; ; attempt += 1) {
     const from = performance.now();
     await sleep(options.windowMs ?? 320);
