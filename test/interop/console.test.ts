@@ -147,6 +147,56 @@ describe('supervising from the console with a desk phone', () => {
   });
 });
 
+describe('moving a call from the console', () => {
+  test('R-ACT-2: a supervisor transfers it to another agent', async () => {
+    const sam = await consoleOf('sam');
+    const { customer, leg } = await floor.conversation();
+    const bob = await floor.phone('bob');
+    await sam.row(CUSTOMER_NUMBER).getByRole('link').click();
+    await sam.button('Transfer …', sam.pane()).click();
+    const dialog = sam.page.getByRole('dialog');
+    expect(await dialog.getByText('Alice').count()).toBe(0);
+    await dialog.getByRole('radio', { name: /Bob/ }).check();
+    await sam.button('Transfer', dialog).click();
+    await (await bob.nextCall()).answer();
+    await leg.step('hungup');
+    await sam.row(CUSTOMER_NUMBER).getByText('Bob').waitFor();
+    await sam.sees('Transferred to Bob');
+    await expectBrowserMatrix([customer.ear, bob.ear], { customer: ['second'], second: ['customer'] });
+  });
+
+  test('an agent consults a colleague and hands the call over', async () => {
+    const alice = await consoleOf('alice');
+    const { customer, agent, leg } = await floor.conversation();
+    const bob = await floor.phone('bob');
+    const ears = [customer.ear, agent.ear, bob.ear];
+    await alice.button('Consult …').click();
+    const dialog = alice.page.getByRole('dialog');
+    await dialog.getByRole('radio', { name: /Bob/ }).check();
+    await alice.button('Call', dialog).click();
+    await (await bob.nextCall()).answer();
+    await alice.sees('Consulting Bob');
+    await expectBrowserMatrix(ears, { customer: ['music'], agent: ['second'], second: ['agent'] });
+    await alice.button('Hand the call over').click();
+    await leg.step('hungup');
+    await alice.sees('No call at the moment');
+    await expectBrowserMatrix([customer.ear, bob.ear], { customer: ['second'], second: ['customer'] });
+  });
+
+  test('an agent calls from the console: the own phone first, then the number', async () => {
+    const alice = await consoleOf('alice');
+    await floor.phone('alice', { answersByItself: true });
+    const bob = await floor.phone('bob');
+    await alice.sees('You are available.');
+    await alice.page.getByLabel('Extension or telephone number').fill('1002');
+    await alice.button('Call').click();
+    await bob.nextCall();
+    await alice.page.locator('.conversation').getByText('Bob').first().waitFor();
+    await alice.button('Hang up').click();
+    await alice.sees('No call at the moment');
+  });
+});
+
 describe('the line to the server (R-SEE-4)', () => {
   test('is shown when it is lost, and repaired with nothing missed', async () => {
     const line = floor.keep(await CuttableLine.open(floor.earshot.apiPort));

@@ -110,6 +110,7 @@ function list(): TemplateResult {
   const total = state.live.calls.size;
   if (!state.live.loaded) return html`<div class="card">${skeleton(6)}</div>`;
   if (total === 0) return html`<div class="card">${nothingGoesOn()}</div>`;
+  const own = mySupervision()?.call.id ?? null;
   const shown = selectCalls(state.live.calls.values(), state.filter, state.sort, now());
   if (shown.length === 0) {
     return html`<div class="card">
@@ -139,7 +140,11 @@ function list(): TemplateResult {
         </tr>
       </thead>
       <tbody>
-        ${repeat(shown, ({ view }) => view.id, row)}
+        ${repeat(
+          shown,
+          ({ view }) => view.id,
+          (call) => row(call, own),
+        )}
       </tbody>
     </table>
     <p class="count" role="status">${count}</p>
@@ -181,7 +186,8 @@ function columnHead(key: SortKey): TemplateResult {
   </th>`;
 }
 
-function row(call: LiveCall): TemplateResult {
+/** `own`: id of the call that I supervise. */
+function row(call: LiveCall, own: string | null): TemplateResult {
   const { view } = call;
   const at = now();
   const chosen = state.selected === view.id;
@@ -207,12 +213,12 @@ function row(call: LiveCall): TemplateResult {
       ${view.answeredAt === null ? html`<span class="faint">–</span>` : duration(talkNow(call, at))}
     </td>
     <td class="supervised">${supervisedBy(view)}</td>
-    <td class="actions">${listenButton(call)}</td>
+    <td class="actions">${listenButton(call, own)}</td>
   </tr>`;
 }
 
-function listenButton({ view }: LiveCall): TemplateResult | typeof nothing {
-  if (mySupervision()?.call.id === view.id) {
+function listenButton({ view }: LiveCall, own: string | null): TemplateResult | typeof nothing {
+  if (own === view.id) {
     return button({ label: t('sup.show'), icon: 'ear', onClick: () => go('calls', view.id) });
   }
   const action = actionOf(view, 'listen');
