@@ -61,14 +61,14 @@ async function everyChange(id: string, rounds: number, pauseMs: number): Promise
 
 /**
  * Every frame of `speaker` exactly once. Between frames there is nothing else, but for what a mix must fill in where the
- * machine under the test let the speaker's frames be sent late.
+ * machine under the test let the speaker's frames be sent late (a mix that has just begun waits for hardly any jitter).
  */
 function expectUnbroken(ear: ToneEndpoint, speaker: ToneEndpoint, from: number, to: number): void {
   const packets = ear.packetsBetween(from, to);
   expect(continuityFaults(packets), `the stream to the ${ear.name}`).toEqual([]);
   const { lost, doubled, strayed, numbers } = countFrames(ear.audioBetween(from, to));
   expect({ lost, doubled }, `frames at the ${ear.name}`).toEqual({ lost: [], doubled: [] });
-  expect(strayed, `strayed samples at the ${ear.name}`).toBeLessThanOrEqual(160 * speaker.lateFrames(from, to));
+  expect(strayed, `strayed samples at the ${ear.name}`).toBeLessThanOrEqual(160 * speaker.lateFrames(from, to, 2));
   expect(numbers.length).toBeGreaterThan((to - from) / 20 - 15);
 }
 

@@ -30,6 +30,8 @@ export interface Key {
 const DIGITS = '0123456789*#ABCD';
 /** More than a phone's clock would ever be off; what comes later than this may be too late for a mix. */
 const LATE_MS = 8;
+/** Lateness below this is not noted: timers fire on whole milliseconds. */
+const NOTED_MS = 2;
 const EVENT_VOLUME = 10; // -10 dBm0
 
 export class ToneEndpoint implements Ear {
@@ -162,7 +164,7 @@ export class ToneEndpoint implements Ear {
     const now = performance.now();
     while (this.#deadline <= now) {
       const ms = now - this.#deadline;
-      if (ms > LATE_MS) this.#late.push({ at: now, ms });
+      if (ms > NOTED_MS) this.#late.push({ at: now, ms });
       this.#sendFrame();
       this.#deadline += (FRAME * 1000) / SAMPLE_RATE;
     }
