@@ -157,7 +157,7 @@ export class FsBridge implements Bridge {
     steps.forEach((step, index) => {
       const reply = replies[index] ?? '';
       // Who hung up meanwhile hears nobody and is heard by nobody.
-      if (!isConfirmed(step, reply) && ![step.source, ...step.listeners].some(gone))
+      if (!isConfirmed(step, reply) && ![...step.sources, ...step.listeners].some(gone))
         throw this.#refused('relate', reply);
     });
     this.#denied = denied;

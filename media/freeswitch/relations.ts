@@ -12,8 +12,9 @@ export interface Member {
 /** Source to the listeners that must not hear it, as member numbers. */
 export type Denied = ReadonlyMap<number, ReadonlySet<number>>;
 
+/** One command: every source of it to every listener of it. */
 export interface Relate {
-  readonly source: number;
+  readonly sources: readonly number[];
   readonly listeners: readonly number[];
   readonly action: 'nospeak' | 'clear';
 }
@@ -38,26 +39,34 @@ export function changes(before: Denied, after: Denied): Relate[] {
   return [...missing(after, before, 'nospeak'), ...missing(before, after, 'clear')];
 }
 
-/** The pairs of `these` that are not in `those`, of sources that are still there. */
+/**
+ * The pairs of `these` that are not in `those`, of sources that are still there. Sources with the same listeners share a
+ * command: FreeSWITCH carries out one at an instant, and the next some milliseconds later.
+ */
 function missing(these: Denied, those: Denied, action: Relate['action']): Relate[] {
-  const result: Relate[] = [];
+  const shared = new Map<string, { readonly sources: number[]; readonly listeners: readonly number[] }>();
   for (const [source, denied] of these) {
     const other = those.get(source);
     if (action === 'clear' && other === undefined) continue; // the source has left
-    const listeners = [...denied].filter((listener) => other?.has(listener) !== true);
+    const changed = [...denied].filter((listener) => other?.has(listener) !== true);
     // A listener that has left needs no clearing.
-    const present = action === 'clear' ? listeners.filter((listener) => those.has(listener)) : listeners;
-    if (present.length > 0) result.push({ source, listeners: present, action });
+    const listeners = action === 'clear' ? changed.filter((listener) => those.has(listener)) : changed;
+    if (listeners.length === 0) continue;
+    const key = listeners.toSorted((a, b) => a - b).join(',');
+    const before = shared.get(key);
+    if (before === undefined) shared.set(key, { sources: [source], listeners });
+    else before.sources.push(source);
   }
-  return result;
+  return [...shared.values()].map((each) => ({ ...each, action }));
 }
 
 /** Arguments of `conference NAME`. */
-export function relateCommand({ source, listeners, action }: Relate): string {
-  return `relate ${String(source)} ${listeners.join(',')} ${action}`;
+export function relateCommand({ sources, listeners, action }: Relate): string {
+  return `relate ${sources.join(',')} ${listeners.join(',')} ${action}`;
 }
 
 /** FreeSWITCH confirms each pair by a line of its own. */
-export function isConfirmed({ listeners }: Relate, reply: string): boolean {
-  return reply.split('\n').filter((line) => line.startsWith('+OK')).length === listeners.length;
+export function isConfirmed({ sources, listeners }: Relate, reply: string): boolean {
+  const confirmed = reply.split('\n').filter((line) => line.startsWith('+OK')).length;
+  return confirmed === sources.length * listeners.length;
 }
