@@ -1,4 +1,5 @@
 /** The demo's server: Earshot as it is, in a process of its own, on free loopback ports with a folder that is thrown away. */
+import { randomInt } from 'node:crypto';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -89,17 +90,19 @@ function stop(child: ChildProcess): Promise<void> {
   });
 }
 
-/** A port that is free for UDP and TCP on loopback at this moment. */
+/**
+ * A port that is free for UDP and TCP on loopback at this moment. Below the ports that the kernel gives to outgoing
+ * connections (32768 on), none of which can take it before it is used.
+ */
 async function freePort(): Promise<number> {
   for (;;) {
-    const port = await new Promise<number>((resolve, reject) => {
+    const port = randomInt(10_000, 32_000);
+    const listens = await new Promise<boolean>((resolve) => {
       const server = createServer();
-      server.once('error', reject);
-      server.listen(0, '127.0.0.1', () => {
-        const address = server.address();
-        server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-      });
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
     });
+    if (!listens) continue;
     const free = await new Promise<boolean>((resolve) => {
       const socket = createSocket('udp4');
       socket.once('error', () => {
