@@ -1,6 +1,6 @@
 /** How loud everybody in the selected call is, while it is shown and somebody looks. */
 import { EventLine } from './data/stream.ts';
-import { changed, offers, state } from './state.ts';
+import { draw, offers, state } from './state.ts';
 
 let line: EventLine | null = null;
 let following: string | null = null;
@@ -21,7 +21,7 @@ export function followLevels(callId: string | null): void {
     onState: () => undefined,
     onEvent({ data }) {
       state.levels = new Map(Object.entries(JSON.parse(data) as Record<string, number>));
-      changed();
+      draw();
     },
     waits: [2000, 5000, 15_000],
   });

@@ -40,6 +40,10 @@ export const state = {
   filter: NO_FILTER,
   sort: { key: 'started', descending: true } as Sort,
   agentSearch: '',
+  /** How many rows of the list are drawn. */
+  rows: 200,
+  /** Rises with every change but that of levels, which come many times a second and concern the pane alone. */
+  version: 0,
   line: 'closed' as LineState,
   /** Since the line was lost, and until it is open again. */
   lineLost: false,
@@ -61,12 +65,18 @@ export const state = {
 let render: () => void = () => undefined;
 let scheduled = false;
 
-export function onRender(draw: () => void): void {
-  render = draw;
+export function onRender(work: () => void): void {
+  render = work;
 }
 
 /** Draws the page at the next frame. */
 export function changed(): void {
+  state.version += 1;
+  draw();
+}
+
+/** The same where nothing but levels has changed. */
+export function draw(): void {
   if (scheduled) return;
   scheduled = true;
   requestAnimationFrame(() => {

@@ -89,7 +89,7 @@ function litHtml(require: NodeJS.Require): [string, string][] {
   // The package exports no package.json; Node's own entry is one folder below its root.
   const root = dirname(dirname(require.resolve('lit-html')));
   const names = ['lit-html.js', 'directive.js', 'directive-helpers.js'];
-  const directives = ['repeat.js'].map((name) => `directives/${name}`);
+  const directives = ['guard.js', 'repeat.js'].map((name) => `directives/${name}`);
   return [...names, ...directives].map((name) => [
     `vendor/lit-html/${name}`,
     readFileSync(join(root, name), 'utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'),

@@ -57,6 +57,7 @@ export const de: Texts = {
   'calls.count': '{shown} von {total} Gesprächen',
   'calls.count.one': '1 Gespräch',
   'calls.count.all': '{total} Gespräche',
+  'calls.more': 'Mehr anzeigen (noch {count})',
   'calls.empty': 'Zurzeit keine Gespräche',
   'calls.empty.detail': 'Gespräche Ihrer Teams erscheinen hier von selbst, sobald sie eingehen.',
   'calls.empty.try':

@@ -55,6 +55,7 @@ export const en = {
   'calls.count': '{shown} of {total} calls',
   'calls.count.one': '1 call',
   'calls.count.all': '{total} calls',
+  'calls.more': 'Show more ({count} left)',
   'calls.empty': 'No live calls right now',
   'calls.empty.detail': 'Calls of your teams appear here by themselves as soon as they come in.',
   'calls.empty.try': 'To see one, call a queue number ({numbers}) or let two phones of your team talk to each other.',

@@ -1,5 +1,6 @@
 /** The live calls (R-SEE-1): figures, filters, the list, and beside it the selected call. */
 import { html, nothing, type TemplateResult } from 'lit-html';
+import { guard } from 'lit-html/directives/guard.js';
 import { repeat } from 'lit-html/directives/repeat.js';
 import type { CallState } from '../../../call/views.ts';
 import { go, listen } from '../commands.ts';
@@ -20,11 +21,14 @@ import { icon } from './icons.ts';
 import { paneView } from './pane.ts';
 import { button, callState, customerName, empty, select, skeleton, supervisedBy } from './parts.ts';
 
+/** Rows that are drawn at first, and with each wish for more: a browser lays out thousands slowly. */
+const ROWS = 200;
+
 export function callsView(): TemplateResult {
   return html`<div class="split ${state.selected === null ? '' : 'chosen'}">
     <section class="list" aria-labelledby="calls-title">
       <h1 id="calls-title" class="hidden">${t('calls.title')}</h1>
-      ${tiles()} ${filters()} ${list()}
+      ${guard([state.version], () => html`${tiles()} ${filters()} ${list()}`)}
     </section>
     ${paneView()}
   </div>`;
@@ -141,13 +145,26 @@ function list(): TemplateResult {
       </thead>
       <tbody>
         ${repeat(
-          shown,
+          shown.slice(0, state.rows),
           ({ view }) => view.id,
           (call) => row(call, own),
         )}
       </tbody>
     </table>
-    <p class="count" role="status">${count}</p>
+    <p class="count">
+      <span role="status">${count}</span>
+      ${
+        shown.length <= state.rows
+          ? nothing
+          : button({
+              label: t('calls.more', { count: shown.length - state.rows }),
+              onClick: () => {
+                state.rows += ROWS;
+                changed();
+              },
+            })
+      }
+    </p>
   </div>`;
 }
 
