@@ -34,7 +34,8 @@ export class DtmfDetector {
     const ended = (payload[start + 1]! & 0x80) !== 0;
     if (timestamp < this.#timestamp && this.#event >= 0) return; // a straggler of an earlier press
     if (timestamp !== this.#timestamp || event !== this.#event) {
-      const segment = !marker && event === this.#event && this.#pending && Math.abs(timestamp - this.#timestamp - this.segment) <= 1;
+      const segment =
+        !marker && event === this.#event && this.#pending && Math.abs(timestamp - this.#timestamp - this.segment) <= 1;
       if (!segment) {
         this.#finish(now);
         this.#pending = true;

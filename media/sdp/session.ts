@@ -136,7 +136,8 @@ export class SdpSession implements Negotiation {
     let wideEventPayloadType = -1;
     if (codecs.includes('opus')) {
       const before = this.#offer?.wideEventPayloadType ?? -1;
-      wideEventPayloadType = (wide ? usedEvent : undefined) ?? (before >= 0 ? before : free(WIDE_EVENT_PAYLOAD_TYPE, taken));
+      wideEventPayloadType =
+        (wide ? usedEvent : undefined) ?? (before >= 0 ? before : free(WIDE_EVENT_PAYLOAD_TYPE, taken));
       taken.add(wideEventPayloadType);
     }
     const formats = codecs.map((codec): Format => {
@@ -145,7 +146,13 @@ export class SdpSession implements Negotiation {
       taken.add(payloadType);
       return { codec, payloadType };
     });
-    this.#offer = { formats, eventPayloadType, wideEventPayloadType, direction: 'sendrecv', rtcpMux: used?.rtcpMux ?? false };
+    this.#offer = {
+      formats,
+      eventPayloadType,
+      wideEventPayloadType,
+      direction: 'sendrecv',
+      rtcpMux: used?.rtcpMux ?? false,
+    };
     return this.#write(this.#offer);
   }
 
@@ -199,9 +206,7 @@ export class SdpSession implements Negotiation {
         remote.address === null ? last : { address: remote.address, port: remote.port, rtcpPort: remote.rtcpPort },
       rtcpMux: local.rtcpMux,
       receive: [...receive],
-      send: peerReceives
-        ? { codec: format.codec, payloadType: format.payloadType, eventPayloadType }
-        : null,
+      send: peerReceives ? { codec: format.codec, payloadType: format.payloadType, eventPayloadType } : null,
       ...(opus ? { eventRate: OPUS_CLOCK_RATE } : {}),
     };
   }

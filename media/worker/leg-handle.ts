@@ -27,7 +27,10 @@ export class LegHandle {
   }
 
   /** @throws CommandError `port_busy`, `gone`; MediaError `engine_lost`. The port is given back then. */
-  async open(bridge: number, options: Pick<OpenLeg, 'id' | 'passEvents' | 'signallingAddress' | 'opus'>): Promise<void> {
+  async open(
+    bridge: number,
+    options: Pick<OpenLeg, 'id' | 'passEvents' | 'signallingAddress' | 'opus'>,
+  ): Promise<void> {
     try {
       await this.#thread.request({
         type: 'openLeg',
