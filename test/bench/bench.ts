@@ -5,6 +5,7 @@
 import { cpus } from 'node:os';
 import { mediaBench } from './media.ts';
 import type { Row } from './media.ts';
+import { opusBench } from './opus.ts';
 import { rulesBench } from './rules.ts';
 import { systemBench } from './system.ts';
 import { meets, table } from './table.ts';
@@ -38,7 +39,10 @@ async function main(): Promise<boolean> {
   console.log('\nWebRTC (the thread that carries the calls and the mediasoup worker)');
   const webrtc = await webrtcBench();
   for (const line of table(webrtc)) console.log(line);
-  const missed = [...media, ...system, ...rules, ...webrtc].filter((figure) => !meets(figure));
+  console.log('\nOpus (the thread that carries the calls)');
+  const opus = await opusBench();
+  for (const line of table(opus)) console.log(line);
+  const missed = [...media, ...system, ...rules, ...webrtc, ...opus].filter((figure) => !meets(figure));
   console.log(missed.length === 0 ? '\nall wanted figures met' : `\nmissed: ${missed.map((f) => f.name).join(', ')}`);
   return missed.length === 0;
 }
