@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 test('R-HEAR-2 to R-HEAR-5: an agent with opus in the browser, the supervisor at a desk phone, every mode', async () => {
-  const agent = await floor.keep(
+  const agent = floor.keep(
     await BrowserPhone.register(page, {
       kind: 'jssip',
       name: 'agent',
