@@ -35,7 +35,7 @@ export interface MediasoupEngineOptions {
   readonly music?: string;
   /** Default: 425 Hz, one second on, four off. */
   readonly ringback?: Cadence;
-  /** After so many seconds without a packet `onSilence` is told of a peer that should send. Default 30. */
+  /** After so many seconds without a packet `onSilence` is told of a peer that should send; four times as long where it never sent any. Default 30. */
   readonly silenceSeconds?: number;
   /** Path of the mediasoup worker. Default: what MEDIASOUP_WORKER_BIN names; without one WebRTC is off. */
   readonly workerBinary?: string;

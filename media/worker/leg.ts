@@ -16,6 +16,8 @@ import { Reporter } from './reporter.ts';
 
 /** Something is sent to a listener that hears nobody this often, in ms (RFC 6263). */
 const KEEP_ALIVE_MS = 5000;
+/** Times the patience with a phone that has sent before. */
+const NEVER_HEARD = 4;
 
 export interface LegContext {
   readonly address: string;
@@ -212,8 +214,11 @@ export class RtpLeg {
 
   #watchSilence(leg: MixLeg, media: AgreedMedia, now: number): void {
     if (media.receive.length === 0) return;
-    const quiet = (now - Math.max(this.#quietSince, leg.source.timeline.lastArrival)) / 1000;
-    const times = Math.floor(quiet / this.#context.silenceSeconds);
+    const { lastArrival } = leg.source.timeline;
+    const quiet = (now - Math.max(this.#quietSince, lastArrival)) / 1000;
+    // A phone that has never sent anything may be one that only listens: it is given more time.
+    const patience = this.#context.silenceSeconds * (lastArrival === 0 ? NEVER_HEARD : 1);
+    const times = Math.floor(quiet / patience);
     if (times > this.#quietReported) this.#context.onSilence(Math.floor(quiet));
     this.#quietReported = times;
   }

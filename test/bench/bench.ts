@@ -36,14 +36,20 @@ async function main(): Promise<boolean> {
   console.log('\nrules of supervision (whole server)');
   const rules = await rulesBench();
   for (const line of table(rules)) console.log(line);
-  console.log('\nWebRTC (the thread that carries the calls and the mediasoup worker)');
-  const webrtc = await webrtcBench();
-  for (const line of table(webrtc)) console.log(line);
   console.log('\nOpus (the thread that carries the calls)');
   const opus = await opusBench();
   for (const line of table(opus)) console.log(line);
-  const missed = [...media, ...system, ...rules, ...webrtc, ...opus].filter((figure) => !meets(figure));
-  console.log(missed.length === 0 ? '\nall wanted figures met' : `\nmissed: ${missed.map((f) => f.name).join(', ')}`);
+  console.log('\nWebRTC (the thread that carries the calls and the mediasoup worker)');
+  const missed = [...media, ...system, ...rules, ...opus].filter((figure) => !meets(figure)).map(({ name }) => name);
+  try {
+    const webrtc = await webrtcBench();
+    for (const line of table(webrtc)) console.log(line);
+    missed.push(...webrtc.filter((figure) => !meets(figure)).map(({ name }) => name));
+  } catch (error) {
+    console.log(`not measured: ${error instanceof Error ? error.message : String(error)}`);
+    missed.push('WebRTC');
+  }
+  console.log(missed.length === 0 ? '\nall wanted figures met' : `\nmissed: ${missed.join(', ')}`);
   return missed.length === 0;
 }
 

@@ -1,16 +1,60 @@
 /** The engine freeswitch keeps the contract of every engine, on a real FreeSWITCH; calls reach it by the SIP server under test. */
+import { connect, createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Bridge } from '../../../media/engine.ts';
 import { createFreeSwitchEngine } from '../../../media/freeswitch/index.ts';
 import { createMediaCaller } from '../../../src/sip/index.ts';
 import { startSipServer } from '../../../src/sip-server/index.ts';
 import { notTested, realDrachtio, realFreeSwitch } from '../../support/real.ts';
+import type { Peer } from '../../support/real.ts';
 import { realClock } from '../sip/harness.ts';
 import { engineContract } from './contract.ts';
+import { until } from './phone.ts';
 
 const closers: (() => Promise<void>)[] = [];
 afterAll(async () => {
   for (const close of closers.reverse()) await close();
 });
+
+/** An event socket by way of a relay that a test can cut. */
+class Relay {
+  readonly peer: Peer;
+  readonly #server: Server;
+  readonly #sockets: Set<Socket>;
+
+  private constructor(peer: Peer, server: Server, sockets: Set<Socket>) {
+    this.peer = peer;
+    this.#server = server;
+    this.#sockets = sockets;
+  }
+
+  static async open({ host, port, secret }: Peer): Promise<Relay> {
+    const sockets = new Set<Socket>();
+    const server = createServer((near) => {
+      const far = connect(port, host);
+      for (const socket of [near, far]) {
+        sockets.add(socket);
+        socket.on('error', () => undefined);
+        socket.on('close', () => (socket === near ? far : near).destroy());
+      }
+      near.pipe(far).pipe(near);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const own = typeof address === 'object' && address !== null ? address.port : 0;
+    return new Relay({ host: '127.0.0.1', port: own, secret }, server, sockets);
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+}
 
 async function control(): Promise<{ host: string; port: number; secret: string }> {
   if (realDrachtio !== null) return realDrachtio;
@@ -41,5 +85,47 @@ if (realFreeSwitch === null) {
       closers.push(() => sip.close());
       return createFreeSwitchEngine({ servers, sip, codecs: ['PCMU', 'PCMA'], silenceSeconds: 2 });
     },
+  });
+
+  describe('the pool of FreeSWITCH', () => {
+    it('a call whose FreeSWITCH is lost ends with a reason; others go on; the pool is healed', async () => {
+      const [first, second] = [await Relay.open(realFreeSwitch!), await Relay.open(realFreeSwitch!)];
+      const sip = createMediaCaller(await control(), realClock, () => undefined);
+      await sip.start();
+      closers.push(() => sip.close());
+      const engine = await createFreeSwitchEngine({
+        servers: [first.peer, second.peer],
+        sip,
+        codecs: ['PCMU'],
+        silenceSeconds: 600,
+      });
+      closers.push(() => engine.close());
+      const lost: string[] = [];
+      const call = async (id: string): Promise<Bridge> => {
+        const bridge = await engine.createBridge(id, {
+          onDtmf: () => undefined,
+          onSilence: () => undefined,
+          onLevels: () => undefined,
+          onLost: ({ code }) => lost.push(`${id} ${code}`),
+        });
+        await bridge.createEndpoint({ id: 'agent' });
+        return bridge;
+      };
+      const bridges = [await call('one'), await call('two')];
+      const up = (): number => engine.servers().filter((server) => server.up).length;
+      expect(engine.servers().map(({ calls }) => calls)).toEqual([1, 1]);
+
+      second.cut();
+      await until(() => lost.length > 0, 'the loss is told');
+      expect(lost).toEqual(['two engine_lost']);
+      await expect(bridges[1]!.createEndpoint({ id: 'late' })).rejects.toMatchObject({ code: 'closed' });
+      await bridges[0]!.createEndpoint({ id: 'customer' });
+      await until(() => up() === 2, 'the pool is healed');
+      await call('three');
+      expect(engine.servers().map(({ calls }) => calls)).toEqual([1, 1]);
+      expect(lost).toEqual(['two engine_lost']);
+      first.close();
+      second.close();
+    });
   });
 }
