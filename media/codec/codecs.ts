@@ -6,20 +6,31 @@ import { ALAW_TO_LINEAR, ALAW_TO_ULAW, LINEAR_TO_ALAW, LINEAR_TO_ULAW, ULAW_TO_A
 
 export const CLOCK_RATE = 8000;
 
+/** Codecs without a memory: one object of each serves all legs. */
 export type CodecName = 'PCMU' | 'PCMA' | 'L16';
+/** Whatever can be negotiated. Opus has a memory, and every leg has its own (opus.ts). */
+export type AnyCodecName = CodecName | 'opus';
 
 export interface AudioCodec {
-  readonly name: CodecName;
+  readonly name: AnyCodecName;
   /** Payload type by RFC 3551 section 6; null where it must be mapped in the SDP. */
   readonly staticPayloadType: number | null;
-  /** Samples in a payload of so many octets. */
-  samples(octets: number): number;
+  /** RTP clock ticks in a sample at 8000 Hz. */
+  readonly clockScale: number;
+  /** Samples in the payload `from[start, end)`, the next to be decoded; 0: it is not valid. */
+  samples(from: Uint8Array, start: number, end: number): number;
   /** Decodes `from[start, end)` into the ring `into` (`mask` = its length - 1) from position `at`; false: all of it is silence. */
   decode(from: Uint8Array, start: number, end: number, into: Int16Array, at: number, mask: number): boolean;
   /** Encodes the first `count` of `from`, clipped to 16 bits (here and nowhere else), at `into[at]`; returns the octets. */
   encode(from: Int16Array | Int32Array, count: number, into: Uint8Array, at: number): number;
+  /** What `encode` makes of `count` samples: as many, or with silence behind them up to a length that the codec has. */
+  padded(count: number): number;
   /** Sum of the squares of the samples. */
   energy(from: Uint8Array, start: number, end: number): number;
+  /** What was decoded before shall not be heard in what is decoded now. */
+  restartDecoding?(): void;
+  /** The same for encoding. */
+  restartEncoding?(): void;
 }
 
 function clip(sample: number): number {
@@ -31,7 +42,9 @@ function g711(name: 'PCMU' | 'PCMA', payloadType: number, toLinear: Int16Array, 
   return {
     name,
     staticPayloadType: payloadType,
-    samples: (octets) => octets,
+    clockScale: 1,
+    samples: (_from, start, end) => end - start,
+    padded: (count) => count,
     decode(from, start, end, into, at, mask) {
       let signal = 0;
       for (let i = start; i < end; i++) {
@@ -58,7 +71,9 @@ function g711(name: 'PCMU' | 'PCMA', payloadType: number, toLinear: Int16Array, 
 const l16: AudioCodec = {
   name: 'L16',
   staticPayloadType: null,
-  samples: (octets) => octets >> 1,
+  clockScale: 1,
+  samples: (_from, start, end) => (end - start) >> 1,
+  padded: (count) => count,
   decode(from, start, end, into, at, mask) {
     let signal = 0;
     for (let i = start; i + 1 < end; i += 2) {
@@ -96,6 +111,10 @@ export function isCodecName(name: string): name is CodecName {
   return Object.hasOwn(CODECS, name);
 }
 
+export function isAnyCodecName(name: string): name is AnyCodecName {
+  return name === 'opus' || isCodecName(name);
+}
+
 /**
  * How a payload is passed from a source to a listener without decoding: `same` as it is, a 256-entry table octet by octet,
  * or null: it must go through the mixer.
@@ -103,7 +122,7 @@ export function isCodecName(name: string): name is CodecName {
 export type Transcoding = 'same' | Uint8Array | null;
 
 export function transcoding(from: AudioCodec, to: AudioCodec): Transcoding {
-  if (from === to) return 'same';
+  if (from.name === to.name) return 'same';
   if (from.name === 'PCMU' && to.name === 'PCMA') return ULAW_TO_ALAW;
   if (from.name === 'PCMA' && to.name === 'PCMU') return ALAW_TO_ULAW;
   return null;

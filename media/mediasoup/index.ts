@@ -6,7 +6,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { isCodecName } from '../codec/codecs.ts';
+import { isAnyCodecName, isCodecName } from '../codec/codecs.ts';
 import { RINGBACK } from '../mixer/generator.ts';
 import type { Cadence } from '../mixer/generator.ts';
 import { EmbeddedEngine } from '../worker/engine.ts';
@@ -24,7 +24,10 @@ export interface MediasoupEngineOptions {
   readonly announcedAddress?: string;
   /** First and last UDP port. */
   readonly rtpPorts: readonly [number, number];
-  /** Offered and accepted, the preferred one first. Those that RTP legs cannot carry are left out there. */
+  /**
+   * Offered and accepted, the preferred one first: G.711 and, where `opus` is named, Opus. Opus is preferred to G.711 only
+   * where it is the first, and never in an offer to a plain RTP peer.
+   */
   readonly codecs: readonly string[];
   /** Media threads. Default: one less than there are cores, at least one. */
   readonly threads?: number;
@@ -43,8 +46,8 @@ const MUSIC = fileURLToPath(new URL('../sounds/music.wav', import.meta.url));
 
 /** Starts the media threads. @throws where address, codecs or music cannot be used; MediaError `engine_lost` */
 export async function createMediasoupEngine(options: MediasoupEngineOptions): Promise<EmbeddedEngine> {
-  const codecs = options.codecs.filter(isCodecName);
-  if (codecs.length === 0) throw new RangeError('media.codecs: PCMU or PCMA is wanted among them');
+  const codecs = options.codecs.filter(isAnyCodecName);
+  if (!codecs.some(isCodecName)) throw new RangeError('media.codecs: PCMU or PCMA is wanted among them');
   await assertAddress(options.address);
   const sounds = new SoundCache();
   const music = options.music ?? MUSIC;

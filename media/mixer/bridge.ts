@@ -38,6 +38,8 @@ export interface LegFormat {
   readonly receive: ReadonlyMap<number, AudioCodec | 'event'>;
   /** What it is sent; null: nothing (it is held, or not known yet). */
   readonly send: { readonly codec: AudioCodec; readonly payloadType: number; readonly eventPayloadType: number } | null;
+  /** Ticks of the clock of telephone-events in a sample, both ways. Default 1. */
+  readonly eventScale?: number;
 }
 
 export type Matrix = ReadonlyMap<string, ReadonlySet<string>>;
@@ -105,8 +107,10 @@ export class MixBridge {
   configure(leg: MixLeg, format: LegFormat, now: number): void {
     leg.source.payloads.fill(undefined);
     for (const [payloadType, codec] of format.receive) leg.source.payloads[payloadType] = codec;
-    const { send } = format;
-    leg.listener.configure(send?.codec ?? null, send?.payloadType ?? 0, send?.eventPayloadType ?? -1);
+    const { send, eventScale = 1 } = format;
+    leg.source.eventScale = eventScale;
+    leg.source.dtmf.segment = Math.round(0xffff / eventScale);
+    leg.listener.configure(send?.codec ?? null, send?.payloadType ?? 0, send?.eventPayloadType ?? -1, eventScale);
     this.#tuneAll(now);
   }
 

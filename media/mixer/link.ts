@@ -117,7 +117,14 @@ export class Link {
       this.#eventTimestamp = timestamp;
       this.#eventOut = forwarding ? timestamp + this.#timestampOffset : this.listener.nextTimestamp;
     }
-    this.listener.sendEvent(packet, header, forwarding ? sequence + this.#sequenceOffset : null, this.#eventOut, now);
+    this.listener.sendEvent(
+      packet,
+      header,
+      forwarding ? sequence + this.#sequenceOffset : null,
+      this.#eventOut,
+      this.source.eventScale,
+      now,
+    );
   }
 
   /** True where this packet is the first that the listener gets by this link. */

@@ -65,6 +65,10 @@ export class Listener {
   #codec: AudioCodec | null = null;
   #payloadType = 0;
   #eventPayloadType = -1;
+  #eventScale = 1;
+  /** The RTP clock: ticks in a sample, and what it read at sample 0. */
+  #clockScale = 1;
+  #clockOrigin = 0;
   #links: Link[] = [];
   #generators: readonly Generator[] = [];
   /** The link that was forwarded before the mix and must not get a hole. */
@@ -98,10 +102,20 @@ export class Listener {
   }
 
   /** What was agreed with the peer; `eventPayloadType` -1: no telephone-events. */
-  configure(codec: AudioCodec | null, payloadType: number, eventPayloadType: number): void {
+  configure(codec: AudioCodec | null, payloadType: number, eventPayloadType: number, eventScale = 1): void {
     this.#codec = codec;
+    this.#eventScale = eventScale;
+    const scale = codec?.clockScale ?? this.#clockScale;
+    // A codec with another clock goes on at the tick that the former came to.
+    this.#clockOrigin += this.nextTimestamp * (this.#clockScale - scale);
+    this.#clockScale = scale;
     this.#payloadType = payloadType;
     this.#eventPayloadType = eventPayloadType;
+  }
+
+  /** The RTP timestamp of a sample; it may lie beyond 32 bits. */
+  rtpTimestamp(sample: number): number {
+    return this.#clockOrigin + sample * this.#clockScale;
   }
 
   /**
@@ -116,6 +130,7 @@ export class Listener {
     let mode: ListenerMode = 'mix';
     if (codec === null || links.length + generators.length === 0) mode = 'deaf';
     else if (only !== null && forwardable(only.source, codec)) mode = 'forward';
+    if (mode === 'mix' && this.mode !== 'mix') codec?.restartEncoding?.();
     const former = this.mode === 'forward' ? this.#links[0]! : null;
     const kept = new Set(this.#links);
 
@@ -152,19 +167,29 @@ export class Listener {
     } else if (!inPlace) {
       for (let from = payloadStart, to = HEADER_LENGTH; from < payloadEnd; from++, to++) out[to] = packet[from]!;
     }
-    writeRtpHeader(out, marker || header.marker, this.#payloadType, sequence, timestamp, this.ssrc);
+    const rtpTimestamp = this.#clockOrigin + timestamp * this.#clockScale;
+    writeRtpHeader(out, marker || header.marker, this.#payloadType, sequence, rtpTimestamp, this.ssrc);
     if (sequence >= this.nextSequence) this.nextSequence = sequence + 1;
     if (timestamp + samples > this.nextTimestamp) this.nextTimestamp = timestamp + samples;
     this.#send(out, now);
   }
 
-  /** Passes a telephone-event. `sequence` null: the next one, between the frames of the mix. */
-  sendEvent(packet: Uint8Array, header: RtpHeader, sequence: number | null, timestamp: number, now: number): void {
+  /** Passes a telephone-event, whose clock has `scale` ticks in a sample. `sequence` null: the next one, between the frames of the mix. */
+  sendEvent(
+    packet: Uint8Array,
+    header: RtpHeader,
+    sequence: number | null,
+    timestamp: number,
+    scale: number,
+    now: number,
+  ): void {
     const { payloadStart, payloadEnd } = header;
     const out = this.#nextSlot().packet(HEADER_LENGTH + payloadEnd - payloadStart);
     for (let from = payloadStart, to = HEADER_LENGTH; from < payloadEnd; from++, to++) out[to] = packet[from]!;
+    if (scale !== this.#eventScale) rescaleEvent(out, this.#eventScale / scale);
     const number = sequence ?? this.nextSequence;
-    writeRtpHeader(out, header.marker, this.#eventPayloadType, number, timestamp, this.ssrc);
+    const rtpTimestamp = this.rtpTimestamp(timestamp);
+    writeRtpHeader(out, header.marker, this.#eventPayloadType, number, rtpTimestamp, this.ssrc);
     if (number >= this.nextSequence) this.nextSequence = number + 1;
     this.#send(out, now);
   }
@@ -283,9 +308,9 @@ export class Listener {
     const slot = this.#nextSlot();
     const octets = this.#codec!.encode(frame, count, slot.memory, HEADER_LENGTH);
     const out = slot.packet(HEADER_LENGTH + octets);
-    writeRtpHeader(out, marker, this.#payloadType, this.nextSequence, this.nextTimestamp, this.ssrc);
+    writeRtpHeader(out, marker, this.#payloadType, this.nextSequence, this.rtpTimestamp(this.nextTimestamp), this.ssrc);
     this.nextSequence++;
-    this.nextTimestamp += count;
+    this.nextTimestamp += this.#codec!.padded(count);
     this.#unsent = 0;
     this.#send(out, now);
   }
@@ -306,4 +331,13 @@ export class Listener {
 /** Whether every packet that the source may send can be passed on without the mixer. */
 function forwardable(source: Source, codec: AudioCodec): boolean {
   return source.payloads.every((from) => from === undefined || from === 'event' || transcoding(from, codec) !== null);
+}
+
+/** Its duration (RFC 4733 section 2.3), in ticks of another clock. */
+function rescaleEvent(packet: Uint8Array, factor: number): void {
+  if (packet.length < HEADER_LENGTH + 4) return;
+  const at = HEADER_LENGTH + 2;
+  const duration = Math.min(0xffff, Math.round(((packet[at]! << 8) | packet[at + 1]!) * factor));
+  packet[at] = duration >> 8;
+  packet[at + 1] = duration & 0xff;
 }

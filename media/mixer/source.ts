@@ -21,6 +21,8 @@ export class Source {
   readonly payloads: (AudioCodec | 'event' | undefined)[] = new Array<undefined>(128).fill(undefined);
   /** Telephone-events go on to the listeners; else they are only reported. */
   passEvents = true;
+  /** Ticks of the clock of its telephone-events in a sample. */
+  eventScale = 1;
   /** Codec of the last audio packet. */
   codec: AudioCodec | null = null;
   ring: SampleRing | null = null;
@@ -43,14 +45,14 @@ export class Source {
     const payload = this.payloads[header.payloadType];
     if (payload === undefined) return false;
     if (payload === 'event') {
-      if (!this.timeline.accept(header, 0, now)) return true;
+      if (!this.timeline.accept(header, 0, now, this.eventScale)) return true;
       const { payloadStart, payloadEnd, marker } = header;
       this.dtmf.packet(packet, payloadStart, payloadEnd, marker, this.timeline.timestamp, now);
       for (const link of this.links) link.event(packet, header, now);
       return true;
     }
-    const count = payload.samples(header.payloadEnd - header.payloadStart);
-    if (count === 0 || !this.timeline.accept(header, count, now)) return true;
+    const count = payload.samples(packet, header.payloadStart, header.payloadEnd);
+    if (count === 0 || !this.timeline.accept(header, count, now, payload.clockScale)) return true;
     this.codec = payload;
     if (this.watched) {
       this.energy += payload.energy(packet, header.payloadStart, header.payloadEnd);
@@ -64,6 +66,7 @@ export class Source {
   /** A listener begins to read: returns the ring, made if nobody read until now. */
   addReader(): SampleRing {
     this.#readers++;
+    if (this.ring === null) this.codec?.restartDecoding?.();
     return (this.ring ??= this.#options.pool.take(this.timeline.head));
   }
 

@@ -17,6 +17,8 @@ export class DtmfDetector {
   #event = -1;
   #timestamp = 0;
   #pending = false;
+  /** Length of a segment of a long press, in samples (RFC 4733 section 2.5.1.3). */
+  segment = 0xffff;
   #lastPacket = 0;
   #secondStart = -Infinity;
   #inSecond = 0;
@@ -32,7 +34,8 @@ export class DtmfDetector {
     const ended = (payload[start + 1]! & 0x80) !== 0;
     if (timestamp < this.#timestamp && this.#event >= 0) return; // a straggler of an earlier press
     if (timestamp !== this.#timestamp || event !== this.#event) {
-      const segment = !marker && event === this.#event && this.#pending && timestamp === this.#timestamp + 0xffff;
+      const segment =
+        !marker && event === this.#event && this.#pending && Math.abs(timestamp - this.#timestamp - this.segment) <= 1;
       if (!segment) {
         this.#finish(now);
         this.#pending = true;

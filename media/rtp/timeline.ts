@@ -32,6 +32,8 @@ export class ReceiveTimeline {
   /** RFC 3550 section 6.4.1, in samples. */
   jitter = 0;
   lastArrival = 0;
+  /** Ticks of the peer's RTP clock in a sample, of the last audio. */
+  clockScale = 1;
 
   readonly #samplesPerMs: number;
   readonly #seen = new Float64Array(WINDOW).fill(-1);
@@ -60,9 +62,10 @@ export class ReceiveTimeline {
 
   /**
    * Takes a packet of `samples` samples (0: it carries no audio of its own, a telephone-event) that arrived at `now` (ms).
+   * `clockScale`: ticks of its RTP clock in a sample (Opus counts at 48000 Hz: 6).
    * False: a duplicate, a straggler of a former stream, or an implausible one that must be confirmed first.
    */
-  accept(header: RtpHeader, samples: number, now: number): boolean {
+  accept(header: RtpHeader, samples: number, now: number, clockScale = 1): boolean {
     this.restarted = false;
     if (this.highest < 0) this.#restart(header, samples, now);
     else if (header.ssrc !== this.ssrc) {
@@ -78,25 +81,28 @@ export class ReceiveTimeline {
           return false;
         }
         this.#restart(header, samples, now);
-      } else if (!this.#continue(header, delta, samples, now)) return false;
+      } else if (!this.#continue(header, delta, samples, now, clockScale)) return false;
     }
     this.#seen[this.sequence % WINDOW] = this.sequence;
     this.received++;
     this.#suspect = -1;
-    if (samples > 0) this.#measure(now);
+    if (samples > 0) {
+      this.clockScale = clockScale;
+      this.#measure(now);
+    }
     this.head = Math.max(this.head, this.timestamp + samples);
     this.lastArrival = now;
     return true;
   }
 
-  #continue(header: RtpHeader, delta: number, samples: number, now: number): boolean {
+  #continue(header: RtpHeader, delta: number, samples: number, now: number, clockScale: number): boolean {
     const sequence = this.highest + delta;
     if (sequence < 0 || (delta <= 0 && this.#seen[sequence % WINDOW] === sequence)) {
       this.duplicates++;
       return false;
     }
     this.sequence = sequence;
-    this.timestamp = this.#anchor + ((header.timestamp - this.#anchorRaw) | 0);
+    this.timestamp = this.#anchor + Math.round(((header.timestamp - this.#anchorRaw) | 0) / clockScale);
     if (delta > 0) {
       this.#rawSequence = header.sequence;
       this.#rawExtended += delta;

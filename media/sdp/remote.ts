@@ -4,15 +4,16 @@ import sdpTransform from 'sdp-transform';
 import type { MediaDescription, SessionDescription } from 'sdp-transform';
 import { MediaError } from '../engine.ts';
 import type { Direction } from '../engine.ts';
-import { CODECS, isCodecName } from '../codec/codecs.ts';
-import type { CodecName } from '../codec/codecs.ts';
+import { CLOCK_RATE, CODECS, isCodecName } from '../codec/codecs.ts';
+import type { AnyCodecName } from '../codec/codecs.ts';
 
 const MAX_LENGTH = 32_768;
 const MAX_MEDIA = 16;
+const OPUS_CLOCK_RATE = 48_000;
 const PROTOCOLS = new Set(['RTP/AVP', 'RTP/AVPF']);
 
 export interface Format {
-  readonly codec: CodecName;
+  readonly codec: AnyCodecName;
   readonly payloadType: number;
 }
 
@@ -37,6 +38,8 @@ export interface RemoteAudio {
   readonly formats: readonly Format[];
   /** Payload type of telephone-event at 8000 Hz; -1: none. */
   readonly eventPayloadType: number;
+  /** The same at 48000 Hz, beside Opus (RFC 4733 section 2.1: the clock of the audio). */
+  readonly wideEventPayloadType: number;
   readonly ptime: number;
 }
 
@@ -96,9 +99,10 @@ function parse(text: string): SessionDescription {
   return session;
 }
 
-function formatsOf(line: MediaDescription): Pick<RemoteAudio, 'formats' | 'eventPayloadType'> {
+function formatsOf(line: MediaDescription): Pick<RemoteAudio, 'formats' | 'eventPayloadType' | 'wideEventPayloadType'> {
   const formats: Format[] = [];
   let eventPayloadType = -1;
+  let wideEventPayloadType = -1;
   for (const word of textOf(line.payloads).split(' ')) {
     const payloadType = /^\d{1,3}$/.test(word) ? Number(word) : -1;
     if (payloadType < 0 || payloadType > 127) continue;
@@ -108,12 +112,19 @@ function formatsOf(line: MediaDescription): Pick<RemoteAudio, 'formats' | 'event
       if (codec !== undefined) formats.push({ codec: codec.name, payloadType });
       continue;
     }
-    if (mapped.rate !== 8000 || (mapped.encoding !== undefined && String(mapped.encoding) !== '1')) continue;
     const name = mapped.codec.toUpperCase();
+    const channels = String(mapped.encoding ?? '1');
+    if (mapped.rate === OPUS_CLOCK_RATE) {
+      // RFC 7587 section 7: always opus/48000/2.
+      if (name === 'OPUS' && channels === '2') formats.push({ codec: 'opus', payloadType });
+      else if (name === 'TELEPHONE-EVENT' && wideEventPayloadType < 0) wideEventPayloadType = payloadType;
+      continue;
+    }
+    if (mapped.rate !== CLOCK_RATE || channels !== '1') continue;
     if (isCodecName(name)) formats.push({ codec: name, payloadType });
     else if (name === 'TELEPHONE-EVENT' && eventPayloadType < 0) eventPayloadType = payloadType;
   }
-  return { formats, eventPayloadType };
+  return { formats, eventPayloadType, wideEventPayloadType };
 }
 
 /** The parser makes a number of what looks like one, whatever its types say. */

@@ -7,18 +7,20 @@ import type { SessionDescription } from 'sdp-transform';
 import { MediaError } from '../engine.ts';
 import type { Direction, Negotiated } from '../engine.ts';
 import { CODECS } from '../codec/codecs.ts';
-import type { CodecName } from '../codec/codecs.ts';
+import type { AnyCodecName } from '../codec/codecs.ts';
 import { parseRemote } from './remote.ts';
 import type { Format, MediaLine, RemoteAudio } from './remote.ts';
 
 const EVENT_PAYLOAD_TYPE = 101;
+const WIDE_EVENT_PAYLOAD_TYPE = 102;
+const OPUS_CLOCK_RATE = 48_000;
 const FIRST_DYNAMIC = 96;
 
 export interface SdpSessionOptions {
   readonly address: string; // as the peer is told it
   readonly port: number;
-  /** Offered and accepted, the preferred one first. */
-  readonly codecs: readonly CodecName[];
+  /** Offered and accepted, the preferred one first; but G.711 is offered before Opus, the peer may be a trunk. */
+  readonly codecs: readonly AnyCodecName[];
   /** The o= line's session id: digits. */
   readonly sessionId: string;
 }
@@ -30,9 +32,15 @@ export interface AgreedMedia {
   readonly remote: { readonly address: string; readonly port: number; readonly rtcpPort: number } | null;
   readonly rtcpMux: boolean;
   /** What the peer may send now; empty where it said that it sends nothing. */
-  readonly receive: readonly (readonly [payloadType: number, codec: CodecName | 'event'])[];
+  readonly receive: readonly (readonly [payloadType: number, codec: AnyCodecName | 'event'])[];
   /** What to send; null: nothing may be sent (the peer holds). */
-  readonly send: { readonly codec: CodecName; readonly payloadType: number; readonly eventPayloadType: number } | null;
+  readonly send: {
+    readonly codec: AnyCodecName;
+    readonly payloadType: number;
+    readonly eventPayloadType: number;
+  } | null;
+  /** Clock of telephone-events in Hz, that of the audio (RFC 4733 section 2.1). Default 8000. */
+  readonly eventRate?: number;
 }
 
 const REVERSED: Readonly<Record<Direction, Direction>> = {
@@ -46,6 +54,7 @@ const REVERSED: Readonly<Record<Direction, Direction>> = {
 interface Local {
   readonly formats: readonly Format[];
   readonly eventPayloadType: number;
+  readonly wideEventPayloadType: number;
   readonly direction: Direction;
   readonly rtcpMux: boolean;
 }
@@ -96,14 +105,14 @@ export class SdpSession implements Negotiation {
   /** The answer to a peer's offer. @throws MediaError, and then nothing has changed. */
   answer(offer: string): Answer {
     const remote = parseRemote(offer);
-    // The offerer's first codec that we have (RFC 3264 section 6.1: the order is its preference).
-    const format = remote.formats.find(({ codec }) => this.#options.codecs.includes(codec));
+    const format = choose(remote, this.#options.codecs);
     if (format === undefined) throw this.#noCodec();
     this.#lines = remote.lines;
     this.#index = remote.index;
     const local: Local = {
       formats: [format],
-      eventPayloadType: remote.eventPayloadType,
+      eventPayloadType: format.codec === 'opus' ? -1 : remote.eventPayloadType,
+      wideEventPayloadType: format.codec === 'opus' ? remote.wideEventPayloadType : -1,
       direction: REVERSED[remote.direction],
       rtcpMux: remote.rtcpMux,
     };
@@ -116,17 +125,34 @@ export class SdpSession implements Negotiation {
   offer(): string {
     const used = this.#agreed;
     const current = used?.send?.codec ?? used?.receive.find(([, codec]) => codec !== 'event')?.[1];
-    const codecs = [...this.#options.codecs].sort((a, b) => Number(b === current) - Number(a === current));
+    const rank = (codec: AnyCodecName) => (codec === current ? 0 : codec === 'opus' ? 2 : 1);
+    const codecs = [...this.#options.codecs].sort((a, b) => rank(a) - rank(b));
     const usedEvent = used?.receive.find(([, codec]) => codec === 'event')?.[0];
-    const eventPayloadType = usedEvent ?? this.#offer?.eventPayloadType ?? EVENT_PAYLOAD_TYPE;
-    let dynamic = FIRST_DYNAMIC;
+    const wide = used?.eventRate === OPUS_CLOCK_RATE;
+    const taken = new Set(used?.receive.map(([payloadType]) => payloadType));
+    const eventPayloadType =
+      (wide ? undefined : usedEvent) ?? this.#offer?.eventPayloadType ?? free(EVENT_PAYLOAD_TYPE, taken);
+    taken.add(eventPayloadType);
+    let wideEventPayloadType = -1;
+    if (codecs.includes('opus')) {
+      const before = this.#offer?.wideEventPayloadType ?? -1;
+      wideEventPayloadType =
+        (wide ? usedEvent : undefined) ?? (before >= 0 ? before : free(WIDE_EVENT_PAYLOAD_TYPE, taken));
+      taken.add(wideEventPayloadType);
+    }
     const formats = codecs.map((codec): Format => {
-      const known = used?.receive.find(([, name]) => name === codec)?.[0] ?? CODECS[codec].staticPayloadType;
-      if (known !== null) return { codec, payloadType: known };
-      while (dynamic === eventPayloadType) dynamic++;
-      return { codec, payloadType: dynamic++ };
+      const fixed = codec === 'opus' ? null : CODECS[codec].staticPayloadType;
+      const payloadType = used?.receive.find(([, name]) => name === codec)?.[0] ?? fixed ?? free(FIRST_DYNAMIC, taken);
+      taken.add(payloadType);
+      return { codec, payloadType };
     });
-    this.#offer = { formats, eventPayloadType, direction: 'sendrecv', rtcpMux: used?.rtcpMux ?? false };
+    this.#offer = {
+      formats,
+      eventPayloadType,
+      wideEventPayloadType,
+      direction: 'sendrecv',
+      rtcpMux: used?.rtcpMux ?? false,
+    };
     return this.#write(this.#offer);
   }
 
@@ -152,13 +178,18 @@ export class SdpSession implements Negotiation {
 
   /** `local.formats`: everything the peer may send; `format`: what it is sent. */
   #agree(remote: RemoteAudio, format: Format, local: Local): AgreedMedia {
-    const events = remote.eventPayloadType >= 0;
+    const opus = format.codec === 'opus';
+    const eventPayloadType = opus ? remote.wideEventPayloadType : remote.eventPayloadType;
+    const events = eventPayloadType >= 0;
     const peerSends = remote.direction === 'sendrecv' || remote.direction === 'sendonly';
     const peerReceives = remote.direction === 'sendrecv' || remote.direction === 'recvonly';
-    const receive = new Map<number, CodecName | 'event'>();
+    const receive = new Map<number, AnyCodecName | 'event'>();
     if (peerSends) {
       for (const { codec, payloadType } of local.formats) receive.set(payloadType, codec);
-      if (events) receive.set(remote.eventPayloadType, 'event').set(local.eventPayloadType, 'event');
+      if (events) {
+        const own = opus ? local.wideEventPayloadType : local.eventPayloadType;
+        for (const payloadType of [eventPayloadType, own]) if (payloadType >= 0) receive.set(payloadType, 'event');
+      }
     }
     const last = this.#agreed?.remote ?? null;
     return {
@@ -175,9 +206,8 @@ export class SdpSession implements Negotiation {
         remote.address === null ? last : { address: remote.address, port: remote.port, rtcpPort: remote.rtcpPort },
       rtcpMux: local.rtcpMux,
       receive: [...receive],
-      send: peerReceives
-        ? { codec: format.codec, payloadType: format.payloadType, eventPayloadType: remote.eventPayloadType }
-        : null,
+      send: peerReceives ? { codec: format.codec, payloadType: format.payloadType, eventPayloadType } : null,
+      ...(opus ? { eventRate: OPUS_CLOCK_RATE } : {}),
     };
   }
 
@@ -210,20 +240,45 @@ export class SdpSession implements Negotiation {
 }
 
 function audio(local: Local): Omit<SessionDescription['media'][number], 'port' | 'protocol'> {
-  const rtp: { payload: number; codec: string; rate: number }[] = local.formats.map(({ codec, payloadType }) => ({
-    payload: payloadType,
-    codec,
-    rate: 8000,
-  }));
-  const events = local.eventPayloadType >= 0;
-  if (events) rtp.push({ payload: local.eventPayloadType, codec: 'telephone-event', rate: 8000 });
+  const rtp: { payload: number; codec: string; rate: number; encoding?: number }[] = local.formats.map(
+    ({ codec, payloadType }) => ({
+      payload: payloadType,
+      codec,
+      ...(codec === 'opus' ? { rate: OPUS_CLOCK_RATE, encoding: 2 } : { rate: 8000 }),
+    }),
+  );
+  const events = [
+    { payload: local.eventPayloadType, codec: 'telephone-event', rate: 8000 },
+    { payload: local.wideEventPayloadType, codec: 'telephone-event', rate: OPUS_CLOCK_RATE },
+  ].filter(({ payload }) => payload >= 0);
+  rtp.push(...events);
   return {
     type: 'audio',
     payloads: rtp.map(({ payload }) => payload).join(' '),
     rtp,
-    fmtp: events ? [{ payload: local.eventPayloadType, config: '0-16' }] : [],
+    fmtp: events.map(({ payload }) => ({ payload, config: '0-16' })),
     ptime: 20,
     direction: local.direction,
     ...(local.rtcpMux ? { rtcpMux: 'rtcp-mux' as const } : {}),
   };
+}
+
+/**
+ * The offerer's first codec that we have (RFC 3264 section 6.1: the order is its preference), but for Opus: it is taken before
+ * G.711 only where our own list begins with it and key presses can follow (at the same clock), and else only for want of G.711.
+ */
+function choose(remote: RemoteAudio, codecs: readonly AnyCodecName[]): Format | undefined {
+  const common = remote.formats.filter(({ codec }) => codecs.includes(codec));
+  const opus = common.find(({ codec }) => codec === 'opus');
+  const other = common.find(({ codec }) => codec !== 'opus');
+  if (opus === undefined || other === undefined) return opus ?? other;
+  const losesKeys = remote.eventPayloadType >= 0 && remote.wideEventPayloadType < 0;
+  return codecs[0] === 'opus' && !losesKeys ? opus : other;
+}
+
+/** The first payload type from `first` on that is not taken (RFC 3551 section 3: 96 to 127 are dynamic). */
+function free(first: number, taken: ReadonlySet<number>): number {
+  let payloadType = first;
+  while (taken.has(payloadType)) payloadType++;
+  return payloadType;
 }

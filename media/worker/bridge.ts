@@ -138,14 +138,19 @@ export class EmbeddedBridge implements Bridge {
   }
 
   async #openLeg(options: EndpointOptions): Promise<LegHandle> {
-    const { ports } = this.#context;
+    const { ports, codecs } = this.#context;
     // Ports may be held by other programs: as many tries as there are pairs.
     for (let tries = ports.size; tries > 0; tries--) {
       const port = ports.take(Date.now());
       if (port === null) break;
       const leg = new LegHandle(this.#context.nextNumber(), port, randomInt(1, 2 ** 32), this.#thread, ports);
       try {
-        await leg.open(this.#number, options.id, options.dtmf !== 'collect', options.signallingAddress ?? null);
+        await leg.open(this.#number, {
+          id: options.id,
+          passEvents: options.dtmf !== 'collect',
+          signallingAddress: options.signallingAddress ?? null,
+          opus: codecs.includes('opus'),
+        });
         return leg;
       } catch (error) {
         if (!(error instanceof CommandError) || error.failure === 'gone') throw error;

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { MediaError } from '../engine.ts';
 import type { Bridge, BridgeEvents, MediaEngine } from '../engine.ts';
-import type { CodecName } from '../codec/codecs.ts';
+import type { AnyCodecName } from '../codec/codecs.ts';
 import { EmbeddedBridge } from './bridge.ts';
 import type { ThreadHandle } from './handle.ts';
 import type { Negotiation } from '../sdp/session.ts';
@@ -24,7 +24,7 @@ export interface EngineContext {
   readonly address: string;
   /** As the peers are told it. */
   readonly announcedAddress: string;
-  readonly codecs: readonly CodecName[];
+  readonly codecs: readonly AnyCodecName[];
   readonly ports: PortAllocator;
   readonly sounds: SoundCache;
   readonly log: Log;
@@ -55,7 +55,7 @@ export interface EmbeddedEngineOptions {
   readonly threads: number;
   readonly thread: ThreadOptions;
   readonly announcedAddress: string;
-  readonly codecs: readonly CodecName[];
+  readonly codecs: readonly AnyCodecName[];
   readonly rtpPorts: readonly [number, number];
   readonly sounds: SoundCache;
   readonly log: Log;

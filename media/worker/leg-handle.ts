@@ -8,7 +8,7 @@ import type { AgreedMedia } from '../sdp/session.ts';
 import { CommandError } from './handle.ts';
 import type { ThreadHandle } from './handle.ts';
 import type { PortAllocator } from './ports.ts';
-import type { Playable } from './protocol.ts';
+import type { OpenLeg, Playable } from './protocol.ts';
 
 export class LegHandle {
   readonly number: number;
@@ -27,18 +27,19 @@ export class LegHandle {
   }
 
   /** @throws CommandError `port_busy`, `gone`; MediaError `engine_lost`. The port is given back then. */
-  async open(bridge: number, id: string, passEvents: boolean, signallingAddress: string | null): Promise<void> {
+  async open(
+    bridge: number,
+    options: Pick<OpenLeg, 'id' | 'passEvents' | 'signallingAddress' | 'opus'>,
+  ): Promise<void> {
     try {
       await this.#thread.request({
         type: 'openLeg',
         bridge,
         leg: this.number,
-        id,
         port: this.port,
         ssrc: this.ssrc,
         cname: randomBytes(12).toString('base64url'), // RFC 7022: short-term, tells nothing
-        passEvents,
-        signallingAddress,
+        ...options,
       });
     } catch (error) {
       const busy = error instanceof CommandError && error.failure === 'port_busy';

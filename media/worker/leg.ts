@@ -3,6 +3,8 @@ import { createSocket } from 'node:dgram';
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { CLOCK_RATE, CODECS } from '../codec/codecs.ts';
+import type { AnyCodecName, AudioCodec } from '../codec/codecs.ts';
+import { OpusCodec } from '../codec/opus.ts';
 import type { EndpointStats } from '../engine.ts';
 import { SAMPLES_PER_MS } from '../mixer/constants.ts';
 import type { MixBridge, MixLeg } from '../mixer/bridge.ts';
@@ -42,6 +44,7 @@ export class RtpLeg {
   readonly #reporter: Reporter;
   readonly #header = new RtpHeader();
   #mixLeg: MixLeg | null = null;
+  #opus: OpusCodec | null = null;
   #media: AgreedMedia | null = null;
   #closed = false;
   #rejected = 0;
@@ -63,11 +66,15 @@ export class RtpLeg {
     try {
       await bind(this.#rtp, this.#options.port, address);
       await bind(this.#rtcp, this.#options.port + 1, address);
+      if (this.#options.opus) this.#opus = await OpusCodec.create();
     } catch (error) {
       this.#closeSockets();
       throw error;
     }
-    if (this.#closed) return;
+    if (this.#closed) {
+      this.#opus?.close();
+      return;
+    }
     for (const socket of [this.#rtp, this.#rtcp]) socket.on('error', this.#context.onSendError);
     const { id, ssrc, passEvents } = this.#options;
     this.#mixLeg = this.#context.bridge.add(
@@ -102,11 +109,12 @@ export class RtpLeg {
     this.#quietSince = now;
     this.#quietReported = 0;
     const { send } = media;
-    const codec = send === null ? null : CODECS[send.codec];
+    const codec = send === null ? null : this.#codec(send.codec);
     this.#context.bridge.configure(
       this.#mixLeg,
       {
-        receive: new Map(media.receive.map(([type, name]) => [type, name === 'event' ? name : CODECS[name]])),
+        receive: new Map(media.receive.map(([type, name]) => [type, name === 'event' ? name : this.#codec(name)])),
+        eventScale: (media.eventRate ?? CLOCK_RATE) / CLOCK_RATE,
         send: send === null || codec === null || media.remote === null ? null : { ...send, codec },
       },
       now,
@@ -142,7 +150,14 @@ export class RtpLeg {
     if (this.#media !== null) this.#sendReport(performance.now(), true);
     this.#closed = true;
     this.#context.bridge.remove(this.#options.id, performance.now());
+    this.#opus?.close();
     this.#closeSockets();
+  }
+
+  #codec(name: AnyCodecName): AudioCodec {
+    if (name !== 'opus') return CODECS[name];
+    if (this.#opus === null) throw new Error('opus was agreed by a leg that does not have it');
+    return this.#opus;
   }
 
   #closeSockets(): void {
@@ -191,8 +206,8 @@ export class RtpLeg {
     const to = this.#gate.target;
     if (leg === null || to === null || this.#media === null) return;
     const { listener, source } = leg;
-    const rtpTimestamp = listener.nextTimestamp + Math.round((now - listener.lastSentAt) * SAMPLES_PER_MS);
-    const report = this.#reporter.write(now, listener, source.timeline, rtpTimestamp, bye);
+    const sample = listener.nextTimestamp + Math.round((now - listener.lastSentAt) * SAMPLES_PER_MS);
+    const report = this.#reporter.write(now, listener, source.timeline, listener.rtpTimestamp(sample), bye);
     if (this.#media.rtcpMux) this.#rtp.send(report, to.port, to.address);
     else this.#rtcp.send(report, this.#gate.rtcpPort, to.address);
   }

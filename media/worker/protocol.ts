@@ -50,6 +50,8 @@ export interface OpenLeg {
   readonly cname: string;
   readonly passEvents: boolean;
   readonly signallingAddress: string | null;
+  /** Opus may be agreed with its peer. */
+  readonly opus: boolean;
 }
 
 export interface ThreadStats {

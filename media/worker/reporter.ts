@@ -80,7 +80,7 @@ export class Reporter {
       fractionLost: expectedNow <= 0 || lostNow <= 0 ? 0 : lostNow / expectedNow,
       lost: expected - timeline.received,
       extendedHighest: timeline.extendedHighest,
-      jitter: timeline.jitter,
+      jitter: timeline.jitter * timeline.clockScale,
       lastReport: this.#lastReport,
       delaySinceLastReport: this.#lastReport === 0 ? 0 : Math.round(((now - this.#lastReportAt) / 1000) * 65536),
     };

@@ -5,6 +5,7 @@
 import { cpus } from 'node:os';
 import { mediaBench } from './media.ts';
 import type { Row } from './media.ts';
+import { opusBench } from './opus.ts';
 import { rulesBench } from './rules.ts';
 import { systemBench } from './system.ts';
 import { meets, table } from './table.ts';
@@ -35,8 +36,11 @@ async function main(): Promise<boolean> {
   console.log('\nrules of supervision (whole server)');
   const rules = await rulesBench();
   for (const line of table(rules)) console.log(line);
+  console.log('\nOpus (the thread that carries the calls)');
+  const opus = await opusBench();
+  for (const line of table(opus)) console.log(line);
   console.log('\nWebRTC (the thread that carries the calls and the mediasoup worker)');
-  const missed = [...media, ...system, ...rules].filter((figure) => !meets(figure)).map(({ name }) => name);
+  const missed = [...media, ...system, ...rules, ...opus].filter((figure) => !meets(figure)).map(({ name }) => name);
   try {
     const webrtc = await webrtcBench();
     for (const line of table(webrtc)) console.log(line);

@@ -33,6 +33,8 @@ export interface EarshotOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Users besides those of every test. */
   readonly moreUsers?: readonly (Readonly<Record<string, unknown>> & { readonly id: string })[];
+  /** media.codecs; default PCMU and PCMA. */
+  readonly codecs?: readonly string[];
   /** How many RTP ports it has; a leg takes two. */
   readonly rtpPorts?: number;
 }
@@ -191,6 +193,7 @@ function configuration(ports: Ports, options: EarshotOptions): Record<string, un
     media: {
       address: '127.0.0.1',
       rtpPorts: [ports.rtp, ports.rtp + ports.rtpCount - 1],
+      ...(options.codecs === undefined ? {} : { codecs: options.codecs }),
       ...(realFreeSwitch === null ? {} : { engine: 'freeswitch', freeswitch: [realFreeSwitch] }),
     },
     api: { listen: `127.0.0.1:${ports.api}`, tokens: everyone.map((id) => ({ user: id, token: tokenOf(id) })) },

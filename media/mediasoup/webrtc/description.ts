@@ -2,11 +2,11 @@
  * What a browser's SDP says of its audio (RFC 8829, 8839, 8842, 8843), read and checked. Pure.
  */
 import { parse } from 'sdp-transform';
-import type { CodecName } from '../../codec/codecs.ts';
+import type { AnyCodecName } from '../../codec/codecs.ts';
 import { MediaError, type Direction } from '../../engine.ts';
 
 /** Of the codecs that the media threads know, those that browsers know too. */
-export type WebrtcCodec = Extract<CodecName, 'PCMU' | 'PCMA'>;
+export type WebrtcCodec = Exclude<AnyCodecName, 'L16'>;
 
 export interface CodecShape {
   readonly clockRate: number;
@@ -16,6 +16,7 @@ export interface CodecShape {
 export const SHAPES: Readonly<Record<WebrtcCodec, CodecShape>> = {
   PCMU: { clockRate: 8000, channels: 1 },
   PCMA: { clockRate: 8000, channels: 1 },
+  opus: { clockRate: 48_000, channels: 2 },
 };
 
 /** The DTLS role that a description takes or leaves open (RFC 8842 section 5). */

@@ -31,9 +31,12 @@ export interface WebrtcLegOptions {
   readonly onLost: (error: MediaError) => void;
 }
 
-const EVENT_RATE = 8000;
-const OWN_PAYLOAD_TYPES: Readonly<Record<WebrtcCodec, number>> = { PCMU: 0, PCMA: 8 };
-const OWN_EVENT_PAYLOAD_TYPE = 126;
+const OWN_PAYLOAD_TYPES: Readonly<Record<WebrtcCodec, number>> = { PCMU: 0, PCMA: 8, opus: 111 };
+/** telephone-event has the clock of the audio that it comes with (RFC 4733 section 2.1). */
+const OWN_EVENTS: Events = new Map([
+  [8000, 126],
+  [48_000, 110],
+]);
 
 const SENDS: readonly Direction[] = ['sendrecv', 'sendonly'];
 
@@ -48,16 +51,31 @@ const MIRROR: Readonly<Record<Direction, Direction>> = {
  * telephone-event is no codec that mediasoup's consumers pass on. They do not look into the payload: under the name of a
  * codec of the same clock rate that nothing else uses it passes.
  */
-const EVENT_ALIAS = { mimeType: 'audio/iLBC', clockRate: EVENT_RATE } as const;
+const EVENT_ALIASES = [
+  { mimeType: 'audio/iLBC', clockRate: 8000 },
+  {
+    mimeType: 'audio/multiopus',
+    clockRate: 48_000,
+    channels: 4,
+    parameters: { channel_mapping: '0,1,2,3', num_streams: 2, coupled_streams: 2 },
+  },
+] as const;
+
+/** Payload type of telephone-event by clock rate. */
+type Events = ReadonlyMap<number, number>;
 
 type CodecParameters = types.RtpCodecParameters;
 
-function parameters(codecs: readonly PeerCodec[], eventPayloadType: number | null): CodecParameters[] {
+function parameters(codecs: readonly PeerCodec[], events: Events): CodecParameters[] {
   const audio = codecs.map(({ name, payloadType }) => {
     const { clockRate, channels } = SHAPES[name];
     return { mimeType: `audio/${name}`, payloadType, clockRate, ...(channels > 1 ? { channels } : {}) };
   });
-  return eventPayloadType === null ? audio : [...audio, { ...EVENT_ALIAS, payloadType: eventPayloadType }];
+  const aliases = EVENT_ALIASES.flatMap((alias) => {
+    const payloadType = events.get(alias.clockRate);
+    return payloadType === undefined ? [] : [{ ...alias, payloadType }];
+  });
+  return [...audio, ...aliases];
 }
 
 export class WebrtcLeg {
@@ -66,7 +84,7 @@ export class WebrtcLeg {
   readonly #transport: types.WebRtcTransport;
   readonly #plain: types.PlainTransport;
   readonly #codecs: readonly PeerCodec[]; // what the router knows
-  readonly #eventPayloadType: number | null;
+  readonly #events: Events;
   readonly #sessionId = Math.floor(Math.random() * 2 ** 48);
   #version = 0;
   #written = ''; // the description without its version
@@ -81,14 +99,14 @@ export class WebrtcLeg {
     options: WebrtcLegOptions,
     parts: { router: types.Router; transport: types.WebRtcTransport; plain: types.PlainTransport },
     codecs: readonly PeerCodec[],
-    eventPayloadType: number | null,
+    events: Events,
   ) {
     this.#options = options;
     this.#router = parts.router;
     this.#transport = parts.transport;
     this.#plain = parts.plain;
     this.#codecs = codecs;
-    this.#eventPayloadType = eventPayloadType;
+    this.#events = events;
     parts.router.on('workerclose', () => {
       if (this.#closed) return;
       this.#closed = true;
@@ -103,7 +121,8 @@ export class WebrtcLeg {
   static async create(options: WebrtcLegOptions): Promise<WebrtcLeg> {
     const peer = options.offer === undefined ? null : readPeer(options.offer);
     const codecs = peer === null ? ownCodecs(options.codecs) : agreed(options.codecs, peer);
-    const events = peer === null ? OWN_EVENT_PAYLOAD_TYPE : (peer.events.get(EVENT_RATE) ?? null);
+    const rates = new Set(codecs.map(({ name }) => SHAPES[name].clockRate));
+    const events = new Map([...(peer?.events ?? OWN_EVENTS)].filter(([rate]) => rates.has(rate)));
     const { workers, thread } = options;
     const router = await workers.createRouter(
       parameters(codecs, events).map(({ payloadType, ...codec }) => ({
@@ -147,6 +166,7 @@ export class WebrtcLeg {
       },
       remote: { address: localAddress, port: localPort, rtcpPort: localPort },
       rtcpMux: true,
+      eventRate: SHAPES[first!.name].clockRate,
       receive: !SENDS.includes(peer.direction)
         ? []
         : [
@@ -163,7 +183,7 @@ export class WebrtcLeg {
   async accept(answer: string): Promise<void> {
     this.#guard();
     const peer = readPeer(answer);
-    agreed(this.#options.codecs, peer);
+    this.#common(peer);
     if (peer.setup === 'actpass') throw new MediaError('sdp_unacceptable', 'an answer chooses its DTLS role');
     try {
       await this.#connect(peer, peer.setup === 'active' ? 'client' : 'server');
@@ -178,7 +198,7 @@ export class WebrtcLeg {
   async answer(offer: string): Promise<string> {
     this.#guard();
     const peer = readPeer(offer);
-    agreed(this.#options.codecs, peer);
+    this.#common(peer);
     try {
       await this.#takeOffer(peer);
     } catch (error) {
@@ -205,14 +225,18 @@ export class WebrtcLeg {
     if (this.#closed) throw new MediaError('closed', 'the WebRTC leg is closed');
   }
 
-  /** Codecs that both know, ours in front, by the payload types in use. */
+  /** Codecs that both know, in our order, by the payload types in use, all of one clock. */
   #common(peer: Peer): PeerCodec[] {
-    const names = agreed(this.#options.codecs, peer).map((codec) => codec.name);
-    return this.#codecs.filter((codec) => names.includes(codec.name));
+    const names = agreed(
+      this.#codecs.map(({ name }) => name),
+      peer,
+    ).map(({ name }) => name);
+    return this.#codecs.filter(({ name }) => names.includes(name));
   }
 
   #eventOf(peer: Peer): number | null {
-    return peer.events.has(EVENT_RATE) ? this.#eventPayloadType : null;
+    const rate = SHAPES[this.#common(peer)[0]!.name].clockRate;
+    return peer.events.has(rate) ? (this.#events.get(rate) ?? null) : null;
   }
 
   async #takeOffer(peer: Peer): Promise<void> {
@@ -238,7 +262,7 @@ export class WebrtcLeg {
     const producer = await this.#plain.produce({
       kind: 'audio',
       rtpParameters: {
-        codecs: parameters(this.#codecs, this.#eventPayloadType),
+        codecs: parameters(this.#codecs, this.#events),
         encodings: [{ ssrc: this.#options.thread.ssrc }],
         rtcp: { cname: 'earshot' },
       },
@@ -269,9 +293,9 @@ export class WebrtcLeg {
       throw new MediaError('sdp_unacceptable', 'neither a=ssrc nor a=extmap for the mid tells whose packets these are');
     }
     const known = peer.codecs.filter(({ name }) => this.#codecs.some((codec) => codec.name === name));
-    const events = this.#eventPayloadType === null ? undefined : peer.events.get(EVENT_RATE);
+    const events = new Map([...peer.events].filter(([rate]) => this.#events.has(rate)));
     return {
-      codecs: parameters(known, events ?? null),
+      codecs: parameters(known, events),
       headerExtensions: byMid ? [{ uri: MID_EXTENSION, id: peer.midExtension }] : [],
       encodings: [peer.ssrc === null ? {} : { ssrc: peer.ssrc }],
       ...(byMid ? { mid: peer.mid } : {}),
@@ -288,7 +312,6 @@ export class WebrtcLeg {
     const fingerprint =
       dtlsParameters.fingerprints.find((each) => each.algorithm === 'sha-256') ?? dtlsParameters.fingerprints[0];
     const known = answers ?? this.#peer;
-    const events = this.#eventPayloadType === null ? [] : ([[EVENT_RATE, this.#eventPayloadType]] as const);
     const local: Local = {
       sessionId: this.#sessionId,
       version: 0,
@@ -309,7 +332,7 @@ export class WebrtcLeg {
       protocol: known?.lines[known.index]?.protocol ?? 'UDP/TLS/RTP/SAVPF',
       direction: answers === undefined ? 'sendrecv' : MIRROR[answers.direction],
       codecs: answers === undefined ? this.#codecs : this.#common(answers).slice(0, 1),
-      events: new Map(answers?.events.has(EVENT_RATE) === false ? [] : events),
+      events: new Map([...this.#events].filter(([rate]) => answers?.events.has(rate) !== false)),
       midExtension: known === null ? 1 : known.midExtension,
       ssrc: this.#outgoing?.rtpParameters.encodings?.[0]?.ssrc ?? 0,
       lines: known?.lines ?? [],
@@ -354,12 +377,18 @@ function ownCodecs(names: readonly WebrtcCodec[]): PeerCodec[] {
   return names.map((name) => ({ name, payloadType: OWN_PAYLOAD_TYPES[name] }));
 }
 
-/** What both know, in our order of preference, by the peer's payload types. */
+/**
+ * What both know, in our order of preference, by the peer's payload types: either Opus or G.711, so that there is one clock.
+ * Opus only where it is our first and key presses can follow (at its clock), or where there is nothing else.
+ */
 function agreed(names: readonly WebrtcCodec[], peer: Peer): PeerCodec[] {
   const found = names.flatMap((name) => peer.codecs.filter((codec) => codec.name === name));
   if (found.length === 0)
     throw new MediaError('sdp_unacceptable', `no codec in common: ${names.join(', ')} are known here`);
-  return found;
+  const g711 = found.filter(({ name }) => name !== 'opus');
+  if (g711.length === found.length) return found;
+  const losesKeys = peer.events.size > 0 && !peer.events.has(SHAPES.opus.clockRate);
+  return g711.length === 0 || (names[0] === 'opus' && !losesKeys) ? found.filter(({ name }) => name === 'opus') : g711;
 }
 
 function sameStream(a: Peer, b: Peer): boolean {

@@ -19,6 +19,7 @@ let page: Page;
 let engine: EmbeddedEngine;
 let bridge: Bridge;
 let events: string[];
+const codecs = new Map<Name, string | undefined>();
 const phones = new Map<Name, ToneEndpoint>();
 const browsers = new Map<Name, BrowserPeer>();
 
@@ -27,12 +28,14 @@ beforeAll(async () => {
 });
 afterAll(() => chromium.close());
 
-beforeEach(async () => {
+beforeEach(() => start(['PCMU', 'PCMA']));
+
+async function start(known: readonly string[]): Promise<void> {
   events = [];
   engine = await createMediasoupEngine({
     address: '127.0.0.1',
     rtpPorts: [20000, 29999],
-    codecs: ['PCMU', 'PCMA'],
+    codecs: known,
     threads: 1,
   });
   bridge = await engine.createBridge('call', {
@@ -42,7 +45,7 @@ beforeEach(async () => {
     onLost: (error) => events.push(`lost: ${error.code}`),
   });
   page = await openPage(chromium);
-});
+}
 afterEach(async () => {
   for (const phone of phones.values()) phone.close();
   phones.clear();
@@ -57,9 +60,11 @@ async function addBrowser(name: Name, options: Partial<EndpointOptions> = {}, of
   if (offers) {
     const endpoint = await bridge.createEndpoint({ id: name, offer: await peer.offer(), ...options });
     await peer.accept(endpoint.localSdp);
+    codecs.set(name, endpoint.negotiated?.codec);
   } else {
     const endpoint = await bridge.createEndpoint({ id: name, transport: 'webrtc', ...options });
     await endpoint.accept(await peer.answer(endpoint.localSdp));
+    codecs.set(name, endpoint.negotiated?.codec);
   }
   await until(`${name} to be connected`, async () => (await peer.state()) === 'connected');
 }
@@ -178,5 +183,36 @@ describe('the embedded engine with browsers', () => {
     const offer = await peer.offer(['audio/G722']);
     await expect(bridge.createEndpoint({ id: 'agent', offer })).rejects.toMatchObject({ code: 'sdp_unacceptable' });
     await addBrowser('agent');
+  });
+});
+
+describe('the embedded engine with browsers that speak opus', () => {
+  beforeEach(async () => {
+    await page.close();
+    await engine.close();
+    await start(['opus', 'PCMU', 'PCMA']);
+  });
+
+  it('R-HEAR-2, 3, 4, 5: agent and customer in browsers, each offering or offered to, a phone supervises', async () => {
+    await addBrowser('customer');
+    await addBrowser('agent', {}, false);
+    await addPhone('supervisor');
+    expect([codecs.get('customer'), codecs.get('agent')]).toEqual(['opus', 'opus']);
+    await everyMode();
+  });
+
+  it('R-HEAR-2, 3, 4, 5: a trunk with G.711, an agent and a supervisor in browsers', async () => {
+    await addPhone('customer');
+    await addBrowser('agent');
+    await addBrowser('supervisor');
+    await everyMode();
+  });
+
+  it('reports a key pressed in a browser once', async () => {
+    await addBrowser('supervisor');
+    await hears(1, {});
+    await browsers.get('supervisor')!.press('3');
+    await until('the key', () => events.length > 0);
+    expect(events).toEqual(['supervisor pressed 3']);
   });
 });

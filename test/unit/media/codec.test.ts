@@ -9,7 +9,7 @@ import { share } from '../../integration/media/phone.ts';
 function decode(codec: AudioCodec, payload: Uint8Array): Int16Array {
   const ring = new Int16Array(1024);
   codec.decode(payload, 0, payload.length, ring, 0, 1023);
-  return ring.slice(0, codec.samples(payload.length));
+  return ring.slice(0, codec.samples(payload, 0, payload.length));
 }
 
 function encode(codec: AudioCodec, samples: ArrayLike<number>): Uint8Array {

@@ -80,6 +80,7 @@ describe('a browser’s description', () => {
       cname: 'Zfd2',
       midExtension: 4,
       codecs: [
+        { name: 'opus', payloadType: 111 },
         { name: 'PCMU', payloadType: 0 },
         { name: 'PCMA', payloadType: 8 },
       ],
