@@ -112,7 +112,7 @@ function formatsOf(line: MediaDescription): Pick<RemoteAudio, 'formats' | 'event
       if (codec !== undefined) formats.push({ codec: codec.name, payloadType });
       continue;
     }
-    const name = mapped.codec.toUpperCase();
+    const name = textOf(mapped.codec).toUpperCase();
     const channels = String(mapped.encoding ?? '1');
     if (mapped.rate === OPUS_CLOCK_RATE) {
       // RFC 7587 section 7: always opus/48000/2.

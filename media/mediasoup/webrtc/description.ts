@@ -83,7 +83,7 @@ function fingerprintsOf(session: Session, media: Media): Fingerprint[] {
   // sdp-transform keeps the last one of a level; browsers send one.
   const given = media.fingerprint ?? session.fingerprint;
   if (given === undefined) return refuse('no DTLS fingerprint (a=fingerprint)');
-  const algorithm = HASHES.find((hash) => hash === given.type.toLowerCase());
+  const algorithm = HASHES.find((hash) => hash === text(given.type).toLowerCase());
   if (algorithm === undefined) return refuse(`the fingerprint's hash ${given.type} is not known`);
   if (!/^([0-9a-f]{2}:)+[0-9a-f]{2}$/i.test(given.hash)) return refuse('the fingerprint is not hexadecimal');
   return [{ algorithm, value: given.hash.toUpperCase() }];
@@ -104,7 +104,7 @@ function codecsOf(media: Media): Pick<Peer, 'codecs' | 'events'> {
   const events = new Map<number, number>();
   for (const payloadType of listed) {
     const map = media.rtp.find((each) => each.payload === payloadType);
-    const name = map?.codec.toLowerCase() ?? { 0: 'pcmu', 8: 'pcma' }[payloadType];
+    const name = map === undefined ? { 0: 'pcmu', 8: 'pcma' }[payloadType] : text(map.codec).toLowerCase();
     const rate = map?.rate ?? 8000;
     if (name === 'telephone-event') events.set(rate, payloadType);
     for (const [codec, shape] of Object.entries(SHAPES) as [WebrtcCodec, CodecShape][]) {

@@ -205,6 +205,11 @@ describe('descriptions that are refused', () => {
     expect(() => session().answer(sdp({ media: 'audio 4000 RTP/AVP 18 3' }))).toThrow(/PCMU, PCMA/);
   });
 
+  it('a codec whose name is a number is none of ours', () => {
+    const { agreed } = session().answer(sdp({ lines: ['a=rtpmap:0 0'] }));
+    expect(agreed.negotiated.codec).toBe('PCMA');
+  });
+
   it('whatever comes, a MediaError is thrown or a description returned', () => {
     const good = sdp();
     const damaged = fc.tuple(fc.nat(good.length), fc.nat(20), fc.string({ maxLength: 20 }));

@@ -105,6 +105,15 @@ describe('a browser’s description', () => {
     }
   });
 
+  it('is refused, not stumbled over, where a name is a number', () => {
+    for (const [from, to] of [
+      [/^a=fingerprint:.*$/m, 'a=fingerprint:5 6'],
+      [/^a=rtpmap:(\d+) .*$/gm, 'a=rtpmap:$1 0'],
+    ] as const) {
+      expect(() => readPeer(OFFER.replace(from, to))).not.toThrow(TypeError);
+    }
+  });
+
   it('is told from one of a desk phone', () => {
     expect(isWebRtc(OFFER)).toBe(true);
     expect(isWebRtc('v=0\r\nm=audio 4000 RTP/AVP 0\r\n')).toBe(false);
