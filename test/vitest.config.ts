@@ -14,6 +14,7 @@ const worker = obtain.workerBinary(root);
 const common = {
   env: worker === null ? {} : { MEDIASOUP_WORKER_BIN: worker },
   restoreMocks: true,
+  setupFiles: [fileURLToPath(new URL('support/seed.ts', import.meta.url))],
 };
 
 export default defineConfig({
