@@ -32,6 +32,8 @@ export interface SipContext {
   readonly loss: LossList;
   /** The connection in force; null while there is none. */
   srf(): SrfApp | null;
+  /** Where the SIP server listens for TCP, host and port; null: nowhere. */
+  ownTcpAddress(): string | null;
   /** Dialogs whose peers could not be told because the connection was lost; they get a BYE once it is back. */
   orphaned(dialogId: string): void;
 }

@@ -3,19 +3,23 @@
  * a 200 that lost the race is acknowledged and hung up (RFC 3261 sections 13.2.2.4, 16.7).
  *
  *   branch: sending -> sent -> ended        cancel() is held until the INVITE has been sent
+ *              ^         |  once, where the server holds a closed connection for the target and can forget it
+ *              +---------+
  */
 import { LegFailure, type Dialog } from '../control/ports.ts';
 import { sessionDescription } from './body.ts';
-import { ALLOW, SUPPORTED, USER_AGENT, guarded, type SipContext } from './context.ts';
+import { ALLOW, SUPPORTED, USER_AGENT, detached, guarded, type SipContext } from './context.ts';
 import { SipDialog } from './dialog.ts';
+import type { Forget } from './forget.ts';
 import type { Headers, SrfApp, SrfDialog, SrfRequest, SrfResponse, UacOptions } from './srf.ts';
-import { errorText, isUnreachable } from './srf.ts';
+import { errorText, isConnectionClosed, isUnreachable } from './srf.ts';
 import { bestFailure, type Failure } from './status.ts';
 import { normaliseAddress } from './uri.ts';
 
 export interface CallTarget {
   readonly uri: string;
   readonly proxy: string | null;
+  readonly forget?: Forget | null;
   readonly auth?: { username: string; password: string };
   /** The target is reached over a connection that it has made to us, and that has gone. */
   readonly onUnreachable?: () => void;
@@ -102,6 +106,7 @@ class Branch {
   readonly #options: CallOptions;
   readonly #owner: BranchOwner;
   #state: 'new' | 'sending' | 'sent' | 'ended' = 'new';
+  #forget: Forget | null;
   #request: SrfRequest | null = null;
   #cancelled: { reason: string | null } | null = null;
   #earlySdp: string | null = null;
@@ -111,6 +116,7 @@ class Branch {
     this.#context = context;
     this.#srf = srf;
     this.#target = target;
+    this.#forget = target.forget ?? null;
     this.#options = options;
     this.#owner = owner;
   }
@@ -174,6 +180,7 @@ class Branch {
 
   #done(error: unknown, dialog: SrfDialog | undefined): void {
     if (this.#state === 'ended') return;
+    if (dialog === undefined && this.#triesAgain(error)) return;
     this.#state = 'ended';
     if (dialog !== undefined) {
       this.#answered(dialog);
@@ -187,6 +194,28 @@ class Branch {
       return;
     }
     this.#owner.failed({ status, reason: this.#final?.reason ?? errorText(error) });
+  }
+
+  #triesAgain(error: unknown): boolean {
+    const forget = this.#forget;
+    const final = this.#final;
+    if (forget === null || final === null || !isConnectionClosed(final)) return false;
+    this.#forget = null;
+    this.#state = 'sending';
+    this.#request = null;
+    detached(
+      this.#context.log,
+      'a closed connection',
+      forget().then((forgotten) => {
+        if (!forgotten || this.#cancelled !== null) {
+          this.#done(error, undefined);
+          return;
+        }
+        this.#final = null;
+        this.send();
+      }),
+    );
+    return true;
   }
 
   #answered(srfDialog: SrfDialog): void {

@@ -70,6 +70,7 @@ class SipSignalling implements Signalling {
       log,
       loss: new LossList(),
       srf: () => this.#link.srf,
+      ownTcpAddress: () => this.#link.tcpAddress,
       orphaned: (dialogId) => {
         if (this.#orphans.length < MAX_ORPHANS) this.#orphans.push(dialogId);
       },
@@ -180,9 +181,10 @@ class SipSignalling implements Signalling {
       const fits = (transport: string): boolean =>
         webrtc === undefined || webrtc === (transport === 'ws' || transport === 'wss');
       const routes = this.#register.routes(user.id).filter(({ transport }) => fits(transport));
-      const targets = routes.map(({ uri, proxy, key, transport }) => ({
+      const targets = routes.map(({ uri, proxy, forget, key, transport }) => ({
         uri,
         proxy,
+        forget,
         ...(transport === 'udp' ? {} : { onUnreachable: () => this.#register.unreachable(user.id, key) }),
       }));
       const profile = this.#profiles.get(user.phone.profile);

@@ -32,6 +32,8 @@ export class ControlLink {
   readonly #options: LinkOptions;
   #state: State = { kind: 'idle' };
   #delay = FIRST_DELAY;
+  /** Where the server listens. */
+  #listens: readonly string[] = [];
   #started: { resolve: () => void; reject: (error: Error) => void } | null = null;
 
   constructor(options: LinkOptions) {
@@ -40,6 +42,11 @@ export class ControlLink {
 
   get srf(): SrfApp | null {
     return this.#state.kind === 'up' ? this.#state.srf : null;
+  }
+
+  /** Where the server listens for TCP, host and port; null: nowhere. */
+  get tcpAddress(): string | null {
+    return this.#listens.find((each) => each.startsWith('tcp/'))?.slice('tcp/'.length) ?? null;
   }
 
   /** Resolves once connected; tries again while nobody listens there. Rejects where the secret is refused. */
@@ -66,12 +73,13 @@ export class ControlLink {
     const srf = createSrf();
     this.#state = { kind: 'connecting', srf };
     install(srf);
-    srf.on('connect', (error) => {
+    srf.on('connect', (error, hostports, _version, local) => {
       if (!this.#holds(srf)) {
         // Closed while it was being connected.
         this.#disconnect(srf);
         return;
       }
+      this.#listens = (local ?? hostports ?? '').split(',');
       if (error === null) this.#up(srf);
       else this.#refused(srf);
     });

@@ -4,14 +4,16 @@
  * connection has gone is forgotten. Phones on UDP are left alone: their registration expires.
  */
 import type { Clock } from '../control/ports.ts';
-import { USER_AGENT, guarded, type SipContext } from './context.ts';
+import { USER_AGENT, detached, guarded, type SipContext } from './context.ts';
+import type { Forget } from './forget.ts';
 import type { SrfApp } from './srf.ts';
-import { errorText, isUnreachable } from './srf.ts';
+import { errorText, isConnectionClosed, isUnreachable } from './srf.ts';
 
 export interface ConnectedContact {
   readonly userId: string;
   readonly key: string;
   readonly uri: string;
+  readonly forget: Forget | null;
 }
 
 export interface Qualified {
@@ -45,7 +47,7 @@ export class Qualifier {
     this.#cancel = null;
   }
 
-  #ask(srf: SrfApp, { userId, key, uri }: ConnectedContact): void {
+  #ask(srf: SrfApp, { userId, key, uri, forget }: ConnectedContact): void {
     const { log } = this.#context;
     guarded(log, 'OPTIONS', () => {
       srf.request(uri, { method: 'OPTIONS', headers: { 'User-Agent': USER_AGENT } }, (error, request) => {
@@ -55,9 +57,17 @@ export class Qualifier {
           return;
         }
         request.on('response', (response) => {
-          if (isUnreachable(response)) this.#phones.unreachable(userId, key);
+          if (!isUnreachable(response)) return;
+          if (forget === null || !isConnectionClosed(response)) this.#phones.unreachable(userId, key);
+          else detached(log, 'a closed connection', this.#askAgain(srf, { userId, key, uri, forget }));
         });
       });
     });
+  }
+
+  /** The phone may listen at its Contact. */
+  async #askAgain(srf: SrfApp, contact: ConnectedContact & { readonly forget: Forget }): Promise<void> {
+    if (await contact.forget()) this.#ask(srf, { ...contact, forget: null });
+    else this.#phones.unreachable(contact.userId, contact.key);
   }
 }

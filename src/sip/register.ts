@@ -1,15 +1,25 @@
 /** REGISTER (RFC 3261 section 10.3): proof, bindings, the 200 with what is bound; expiry by the clock. */
 import type { ContactView } from '../call/views.ts';
 import type { Gate } from './auth.ts';
+import { Forgetter, type Forget } from './forget.ts';
 import { reply, type SipContext } from './context.ts';
 import type { ConnectedContact } from './qualify.ts';
-import { bindingRoute, DEFAULT_LIMITS, formatBindings, Registrar, type ContactTransport } from './registrar.ts';
+import {
+  bindingRoute,
+  DEFAULT_LIMITS,
+  formatBindings,
+  listens,
+  Registrar,
+  type Binding,
+  type ContactTransport,
+} from './registrar.ts';
 import type { Headers, SrfRequest, SrfResponse } from './srf.ts';
 import { normaliseAddress, parseNameAddr, splitOutside } from './uri.ts';
 
 export interface Route {
   readonly uri: string;
   readonly proxy: string | null;
+  readonly forget: Forget | null;
   readonly key: string;
   readonly transport: ContactTransport;
 }
@@ -18,12 +28,14 @@ export class RegisterService {
   readonly #context: SipContext;
   readonly #gate: Gate;
   readonly #registrar = new Registrar();
+  readonly #forgetter: Forgetter;
   readonly #onContacts: (userId: string, contacts: readonly ContactView[]) => void;
   #cancelExpiry: (() => void) | null = null;
 
   constructor(context: SipContext, gate: Gate, onContacts: (userId: string, contacts: readonly ContactView[]) => void) {
     this.#context = context;
     this.#gate = gate;
+    this.#forgetter = new Forgetter(context);
     this.#onContacts = onContacts;
   }
 
@@ -35,6 +47,7 @@ export class RegisterService {
     const bindings = this.#registrar.bindings(userId, this.#context.clock.now());
     return bindings.map((binding) => ({
       ...bindingRoute(binding),
+      forget: this.#forget(binding),
       key: binding.key,
       transport: binding.source.transport,
     }));
@@ -42,7 +55,12 @@ export class RegisterService {
 
   connected(): readonly ConnectedContact[] {
     const connected = this.#registrar.connected(this.#context.clock.now());
-    return connected.map(({ userId, binding: { key, uri } }) => ({ userId, key, uri }));
+    return connected.map(({ userId, binding }) => ({
+      userId,
+      key: binding.key,
+      uri: binding.uri,
+      forget: this.#forget(binding),
+    }));
   }
 
   /** A contact that cannot be reached any more (its connection has gone). */
@@ -59,6 +77,7 @@ export class RegisterService {
   }
 
   handle(request: SrfRequest, response: SrfResponse): void {
+    if (this.#forgetter.takes(request, response)) return;
     const { clock, log } = this.#context;
     const to = parseNameAddr(request.get('To') ?? '')?.uri?.user ?? '';
     const from = parseNameAddr(request.get('From') ?? '')?.uri?.user ?? '';
@@ -108,6 +127,10 @@ export class RegisterService {
     if (!result.changed) return;
     log('info', `${user.id} is registered at ${result.bindings.length} contact(s)`);
     this.#onContacts(user.id, this.contacts(user.id));
+  }
+
+  #forget(binding: Binding): Forget | null {
+    return listens(binding) ? () => this.#forgetter.forget(binding.uri) : null;
   }
 
   #expire(): void {

@@ -231,9 +231,18 @@ export function bindingRoute(binding: Binding): { readonly uri: string; readonly
   if (hop !== null) return { uri: binding.uri, proxy: hop };
   // Over a connection the server finds the phone by the binding of its 200; over UDP a phone that is wrong about its address
   // is where its REGISTER came from (NAT, RFC 3581). One that is right about it may listen at another port than it sends from.
-  if (binding.source.transport !== 'udp') return { uri: binding.uri, proxy: null };
+  if (binding.source.transport !== 'udp' || knowsItsAddress(binding)) return { uri: binding.uri, proxy: null };
   const { address, port } = binding.source;
-  if (normaliseAddress(parseUri(binding.uri)?.host ?? '') === address) return { uri: binding.uri, proxy: null };
   const host = address.includes(':') ? `[${address}]` : address;
   return { uri: binding.uri, proxy: `sip:${host}:${port};transport=udp` };
+}
+
+/** Whether it can be called although its connection has gone, or without one: it is a phone that listens at its Contact. */
+export function listens(binding: Binding): boolean {
+  const { transport } = binding.source;
+  return transport === 'udp' || ((transport === 'tcp' || transport === 'tls') && knowsItsAddress(binding));
+}
+
+function knowsItsAddress({ uri, source }: Binding): boolean {
+  return normaliseAddress(parseUri(uri)?.host ?? '') === source.address;
 }

@@ -83,7 +83,11 @@ export interface SrfApp {
     reconnect: { maxAttempts: number };
   }): void;
   disconnect(): void;
-  on(event: 'connect', listener: (error: Error | null, hostports: string) => void): this;
+  /** `hostports`: where the server listens, `udp/10.0.0.5:5060,tcp/10.0.0.5:5060`; `local`: the same behind its NAT. */
+  on(
+    event: 'connect',
+    listener: (error: Error | null, hostports?: string, version?: string, local?: string) => void,
+  ): this;
   on(event: 'error', listener: (error: Error) => void): this;
   on(event: 'close', listener: () => void): this;
   /** Routes a method (lower case) to a handler. */
@@ -140,6 +144,11 @@ export function errorText(error: unknown): string {
  * The server's own answer, for want of a connection to the peer: it has no address. The embedded server says 503, as
  * RFC 3261 section 8.1.3.1 has it; drachtio-server says 410.
  */
-export function isUnreachable({ status, source_port }: SrfResponse): boolean {
-  return (status === 503 || status === 410) && source_port === 0;
+export function isUnreachable(response: SrfResponse): boolean {
+  return (response.status === 503 && response.source_port === 0) || isConnectionClosed(response);
+}
+
+/** drachtio-server has tried the connection that the peer registered over and nothing else. */
+export function isConnectionClosed({ status, source_port }: SrfResponse): boolean {
+  return status === 410 && source_port === 0;
 }

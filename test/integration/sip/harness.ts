@@ -61,6 +61,7 @@ export class Bench {
   /** Where the control connection of the SIP server is. */
   readonly control: { readonly host: string; readonly port: number; readonly secret: string };
   readonly sipPort: number;
+  readonly tcpPort: number;
   readonly wsPort: number;
   readonly calls: IncomingCall[] = [];
   readonly contacts: { readonly userId: string; readonly contacts: readonly ContactView[] }[] = [];
@@ -74,6 +75,7 @@ export class Bench {
     this.#wire = wire;
     this.control = server.control;
     this.sipPort = server.ports['udp'] ?? 0;
+    this.tcpPort = server.ports['tcp'] ?? 0;
     this.wsPort = server.ports['ws'] ?? 0;
     const config = configSchema.parse({
       sip: { domain: 'earshot.test', ...options.sip },
@@ -109,15 +111,15 @@ export class Bench {
     return this.#server?.counts().connections ?? null;
   }
 
-  async phone(extension: string): Promise<WirePhone> {
-    const phone = await WirePhone.open(extension, this.sipPort);
+  async phone(extension: string, transport: 'udp' | 'tcp' = 'udp'): Promise<WirePhone> {
+    const phone = await WirePhone.open(extension, transport === 'udp' ? this.sipPort : this.tcpPort, transport);
     this.#phones.push(phone);
     return phone;
   }
 
   /** A phone that is registered. */
-  async registered(extension: string): Promise<WirePhone> {
-    const phone = await this.phone(extension);
+  async registered(extension: string, transport: 'udp' | 'tcp' = 'udp'): Promise<WirePhone> {
+    const phone = await this.phone(extension, transport);
     const answer = await phone.prove('REGISTER', PASSWORDS[extension] ?? '', { headers: ['Expires: 600'] });
     if (answer.status !== 200) throw new Error(`${extension} is not registered: ${answer.first}`);
     return phone;

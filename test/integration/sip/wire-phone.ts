@@ -1,10 +1,10 @@
 /**
- * A phone on the wire: a UDP socket that writes and reads SIP by hand, so that a test says exactly what is sent and sees
- * exactly what comes. It acknowledges nothing and answers nothing by itself.
+ * A phone on the wire: it writes and reads SIP by hand, so that a test says exactly what is sent and sees exactly what
+ * comes. It acknowledges nothing and answers nothing by itself.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
 import { until } from '../../support/until.ts';
+import { TcpWire, UdpWire, type Wire } from './wire.ts';
 
 export interface WireMessage {
   readonly first: string;
@@ -67,38 +67,40 @@ export class WirePhone {
   readonly extension: string;
   readonly serverPort: number;
   readonly log: WireMessage[] = [];
-  readonly #socket: Socket;
+  readonly #wire: Wire;
   #taken = new Set<WireMessage>();
 
-  private constructor(socket: Socket, extension: string, serverPort: number) {
-    this.#socket = socket;
+  private constructor(wire: Wire, extension: string, serverPort: number) {
+    this.#wire = wire;
     this.extension = extension;
     this.serverPort = serverPort;
-    socket.on('message', (data, from) => {
-      if (data.length > 4) this.log.push(parseWire(data.toString('utf8'), from.port));
-    });
+    wire.onMessage((text, port) => this.log.push(parseWire(text, port)));
   }
 
-  static async open(extension: string, serverPort: number): Promise<WirePhone> {
-    const socket = createSocket('udp4');
-    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-    return new WirePhone(socket, extension, serverPort);
+  static async open(extension: string, serverPort: number, transport: 'udp' | 'tcp' = 'udp'): Promise<WirePhone> {
+    const wire = await (transport === 'udp' ? UdpWire.open() : TcpWire.open());
+    return new WirePhone(wire, extension, serverPort);
   }
 
   get port(): number {
-    return this.#socket.address().port;
+    return this.#wire.port;
   }
 
   get contact(): string {
-    return `<sip:${this.extension}@127.0.0.1:${this.port}>`;
+    return `<sip:${this.extension}@127.0.0.1:${this.port}${this.#wire.name === 'TCP' ? ';transport=tcp' : ''}>`;
   }
 
   close(): void {
-    this.#socket.close();
+    this.#wire.close();
+  }
+
+  /** Ends the connection that it has made; it goes on listening. */
+  async hangUpWire(): Promise<void> {
+    await this.#wire.hangUp();
   }
 
   raw(text: string): void {
-    this.#socket.send(text, this.serverPort, '127.0.0.1');
+    this.#wire.send(text, this.serverPort);
   }
 
   /** Sends a request; returns what is needed to tell its responses. */
@@ -111,7 +113,7 @@ export class WirePhone {
     const body = parts.body ?? '';
     const lines = [
       `${method} ${parts.uri ?? 'sip:earshot.test'} SIP/2.0`,
-      `Via: SIP/2.0/UDP 127.0.0.1:${this.port};branch=${branch};rport`,
+      `Via: SIP/2.0/${this.#wire.name} 127.0.0.1:${this.port};branch=${branch};rport`,
       'Max-Forwards: 70',
       `From: ${from}`,
       `To: ${parts.to ?? own}`,
@@ -145,7 +147,7 @@ export class WirePhone {
       ...(body === '' ? [] : ['Content-Type: application/sdp']),
       `Content-Length: ${Buffer.byteLength(body)}`,
     ];
-    this.#socket.send(`${lines.join('\r\n')}\r\n\r\n${body}`, request.port, '127.0.0.1');
+    this.#wire.send(`${lines.join('\r\n')}\r\n\r\n${body}`, request.port);
   }
 
   /** The next message that fits and was not handed out before. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   bindingRoute,
   formatBindings,
+  listens,
   Registrar,
   type RegisterRequest,
   type RegisterResult,
@@ -145,5 +146,22 @@ describe('bindingRoute', () => {
   });
   it('goes by the Path where there is one (RFC 3327)', () => {
     expect(bound('<sip:1001@h>', { path: ['<sip:edge.example;lr>', '<sip:b>'] }).proxy).toBe('sip:edge.example;lr');
+  });
+});
+
+describe('listens', () => {
+  const listening = (contact: string, transport: 'udp' | 'tcp' | 'tls' | 'ws'): boolean => {
+    const r = new Registrar();
+    r.register('a', request(contact, { source: { ...source, transport } }), 0);
+    return listens(r.bindings('a', 0)[0]!);
+  };
+  it('is true of phones that can be called without the connection of their REGISTER', () => {
+    expect(listening('<sip:1001@192.0.2.7:5060;transport=tcp>', 'tcp')).toBe(true);
+    expect(listening('<sip:1001@192.0.2.7;transport=tls>', 'tls')).toBe(true);
+    expect(listening('<sip:1001@10.0.0.1>', 'udp')).toBe(true);
+  });
+  it('is false behind NAT and of browsers', () => {
+    expect(listening('<sip:1001@10.0.0.1;transport=tcp>', 'tcp')).toBe(false);
+    expect(listening('<sip:x@192.0.2.7;transport=ws>', 'ws')).toBe(false);
   });
 });
