@@ -44,13 +44,23 @@ export class MediaError extends Error {
   }
 }
 
+/** What a peer speaks: plain RTP, or WebRTC (ICE, DTLS-SRTP). */
+export type PeerKind = 'rtp' | 'webrtc';
+
+/** One offer for each kind of peer that may take it. */
+export type Offers = Readonly<Partial<Record<PeerKind, string>>>;
+
 export interface EndpointOptions {
   /** Participant id; the name under which the matrix speaks of this endpoint. Unique in the bridge. */
   readonly id: string;
   /** The peer's offer. Absent: the engine makes the offer, and `accept` takes the answer. */
   readonly offer?: string;
-  /** For an endpoint that makes the offer: what the peer speaks. With an offer the offer tells. Default `rtp`. */
-  readonly transport?: 'rtp' | 'webrtc';
+  /**
+   * For an endpoint that makes the offer: what the peer speaks. With an offer the offer tells. Default `rtp`. `either`: phones
+   * of both kinds are rung; there is an offer for plain RTP and, where the engine can serve browsers, one for them. The first
+   * answer decides, and what was held for the other kind is given back.
+   */
+  readonly transport?: PeerKind | 'either';
   /**
    * Address that the peer's (authenticated) signalling comes from. RTP is accepted from the address and port in the
    * peer's SDP; only where that address differs from this one (NAT) the first packet from this address latches.
@@ -91,6 +101,8 @@ export interface Endpoint {
   readonly id: string;
   /** Our current description: the offer we made or the answer we gave. */
   readonly localSdp: string;
+  /** The offer that we made, by who can take it: both kinds with `either`, until one has answered. */
+  readonly offers: Offers;
   /** null until the first answer is known. */
   readonly negotiated: Negotiated | null;
   /** The peer's answer to our offer; also a provisional one (183), and again the final one. */

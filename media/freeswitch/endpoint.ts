@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import type { FsEndpoint, FsEvent } from 'drachtio-fsmrf';
 import type { CodecName } from '../codec/codecs.ts';
 import { MediaError } from '../engine.ts';
-import type { Endpoint, EndpointOptions, EndpointStats, Negotiated, Playback, PlaySource } from '../engine.ts';
+import type { Endpoint, EndpointOptions, EndpointStats, Negotiated, Offers, Playback, PlaySource } from '../engine.ts';
 import { SdpSession } from '../sdp/session.ts';
 import type { AgreedMedia } from '../sdp/session.ts';
 import { ownAddress, peer, unknownPeer } from './description.ts';
@@ -113,6 +113,10 @@ export class FsLeg implements Endpoint {
 
   get localSdp(): string {
     return this.#sdp.text;
+  }
+
+  get offers(): Offers {
+    return this.#sdp.offers;
   }
 
   get negotiated(): Negotiated | null {

@@ -5,7 +5,7 @@
 import sdpTransform from 'sdp-transform';
 import type { SessionDescription } from 'sdp-transform';
 import { MediaError } from '../engine.ts';
-import type { Direction, Negotiated } from '../engine.ts';
+import type { Direction, Negotiated, Offers } from '../engine.ts';
 import { CODECS } from '../codec/codecs.ts';
 import type { AnyCodecName } from '../codec/codecs.ts';
 import { parseRemote } from './remote.ts';
@@ -63,6 +63,8 @@ interface Local {
 export interface Negotiation {
   /** Our description as the peer knows it last; empty before the first. */
   readonly text: string;
+  /** The same, by the kind of peer that it is for. */
+  readonly offers: Offers;
   readonly agreed: AgreedMedia | null;
   /** The answer to a peer's offer. @throws MediaError */
   answer(offer: string): Answer | Promise<Answer>;
@@ -96,6 +98,10 @@ export class SdpSession implements Negotiation {
   /** Our description as the peer knows it last; empty before the first. */
   get text(): string {
     return this.#text;
+  }
+
+  get offers(): Offers {
+    return { rtp: this.#text };
   }
 
   get agreed(): AgreedMedia | null {

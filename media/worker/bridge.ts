@@ -1,7 +1,8 @@
 /** One call's audio as the rest of Earshot sees it: endpoints by id, all in one media thread. */
 import { randomInt } from 'node:crypto';
 import { MediaError } from '../engine.ts';
-import type { Bridge, BridgeEvents, Endpoint, EndpointOptions, EngineMatrix } from '../engine.ts';
+import type { Bridge, BridgeEvents, Endpoint, EndpointOptions, EngineMatrix, PeerKind } from '../engine.ts';
+import { EitherSession } from '../sdp/either.ts';
 import { isWebRtc, parseRemote } from '../sdp/remote.ts';
 import { SdpSession } from '../sdp/session.ts';
 import type { Negotiation } from '../sdp/session.ts';
@@ -43,16 +44,16 @@ export class EmbeddedBridge implements Bridge {
   async createEndpoint(options: EndpointOptions): Promise<Endpoint> {
     this.#assertOpen();
     const { webrtc } = this.#context;
-    const isBrowser = options.offer === undefined ? options.transport === 'webrtc' : isWebRtc(options.offer);
-    if (isBrowser && !webrtc.available) {
+    const kind = kindOf(options, webrtc.available);
+    if (kind === 'webrtc' && !webrtc.available) {
       throw new MediaError('webrtc_unavailable', webrtc.reason ?? 'WebRTC legs cannot be served');
     }
     if (this.#endpoints.has(options.id)) throw new TypeError(`the bridge has an endpoint ${options.id} already`);
-    if (options.offer !== undefined && !isBrowser) parseRemote(options.offer); // before anything is taken for it
+    if (options.offer !== undefined && kind === 'rtp') parseRemote(options.offer); // before anything is taken for it
     this.#endpoints.set(options.id, null);
     try {
       const leg = await this.#openLeg(options);
-      const sdp = isBrowser ? this.#browser(leg) : this.#phone(leg);
+      const sdp = kind === 'rtp' ? this.#phone(leg) : kind === 'webrtc' ? this.#browser(leg) : this.#either(leg);
       const endpoint = new RtpEndpoint(options.id, leg, sdp, this.#context, () => this.#forget(options.id, leg.number));
       this.#endpoints.set(options.id, endpoint);
       this.#byLeg.set(leg.number, endpoint);
@@ -129,12 +130,21 @@ export class EmbeddedBridge implements Bridge {
     return new SdpSession({ address, port: leg.port, codecs, sessionId: String(randomInt(1, 2 ** 47)) });
   }
 
-  #browser({ port, ssrc }: LegHandle): Negotiation {
+  /** `onLost`: true where the leg can do without. */
+  #browser({ port, ssrc }: LegHandle, onLost: () => boolean = () => false): Negotiation {
     return this.#context.webrtc.negotiate({ address: this.#context.address, port, ssrc }, (error) => {
-      if (this.#closed) return;
+      if (this.#closed || onLost()) return;
       this.close().catch((failure: unknown) => this.#ignore(failure));
       this.#events.onLost(error);
     });
+  }
+
+  #either(leg: LegHandle): Negotiation {
+    const either: EitherSession = new EitherSession(
+      this.#phone(leg),
+      this.#browser(leg, () => either.dropBrowser()),
+    );
+    return either;
   }
 
   async #openLeg(options: EndpointOptions): Promise<LegHandle> {
@@ -180,4 +190,10 @@ export class EmbeddedBridge implements Bridge {
   #ignore(error: unknown): void {
     if (!(error instanceof MediaError)) this.#context.log('error', 'a media command failed', { reason: String(error) });
   }
+}
+
+/** What the peer speaks. Where browsers cannot be served, phones of either kind are the others. */
+function kindOf({ offer, transport = 'rtp' }: EndpointOptions, browsers: boolean): PeerKind | 'either' {
+  if (offer !== undefined) return isWebRtc(offer) ? 'webrtc' : 'rtp';
+  return transport === 'either' && !browsers ? 'rtp' : transport;
 }

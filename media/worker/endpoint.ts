@@ -1,6 +1,6 @@
 /** A leg: offer and answer on this side, RTP in the media thread. */
 import { MediaError } from '../engine.ts';
-import type { Endpoint, EndpointStats, Negotiated, Playback, PlaySource } from '../engine.ts';
+import type { Endpoint, EndpointStats, Negotiated, Offers, Playback, PlaySource } from '../engine.ts';
 import type { AgreedMedia, Negotiation } from '../sdp/session.ts';
 import type { EngineContext } from './engine.ts';
 import { CommandError } from './handle.ts';
@@ -32,6 +32,10 @@ export class RtpEndpoint implements Endpoint {
 
   get localSdp(): string {
     return this.#sdp.text;
+  }
+
+  get offers(): Offers {
+    return this.#sdp.offers;
   }
 
   get negotiated(): Negotiated | null {

@@ -115,9 +115,13 @@ export type Plan =
   | { readonly kind: 'dial'; readonly party: Party; readonly ringSeconds: number }
   | { readonly kind: 'none' };
 
-/** Someone who can be rung. */
+/** The kinds of phone that a user may have registered. */
+export type PhoneKind = 'browser' | 'desk';
+export const isPhoneKind = (text: string): text is PhoneKind => text === 'browser' || text === 'desk';
+
+/** Someone who can be rung: a user at all phones, or at those of one kind. */
 export type Party =
-  | { readonly kind: 'user'; readonly person: Person }
+  | { readonly kind: 'user'; readonly person: Person; readonly only?: PhoneKind }
   | { readonly kind: 'number'; readonly number: string; readonly trunkId: string };
 
 export interface Queue {

@@ -1,5 +1,6 @@
 /** The controller: the one object that the rest of Earshot speaks to. It only hands on; each part knows its matter. */
 import { Refusal } from '../call/errors.ts';
+import type { PhoneKind } from '../call/model.ts';
 import type { AgentState, CallView, Mode, QueueView, SupervisionView, UserView } from '../call/views.ts';
 import { teamsOf } from './directory.ts';
 import { Features } from './features.ts';
@@ -141,8 +142,8 @@ export class Control implements ControlService {
     return this.#operations.setAgentState(actor, agentId, state, reason);
   }
 
-  dial(actor: Actor, agentId: string, to: string): Promise<CallView> {
-    return this.#accepting(() => this.#operations.dial(actor, agentId, to));
+  dial(actor: Actor, agentId: string, to: string, phone?: PhoneKind): Promise<CallView> {
+    return this.#accepting(() => this.#operations.dial(actor, agentId, to, phone));
   }
 
   hold(actor: Actor, callId: string): Promise<CallView> {
@@ -174,8 +175,8 @@ export class Control implements ControlService {
     return this.#interventions.operate(actor, callId, 'conference');
   }
 
-  takeover(actor: Actor, callId: string): Promise<CallView> {
-    return this.#interventions.takeover(actor, callId);
+  takeover(actor: Actor, callId: string, phone?: PhoneKind): Promise<CallView> {
+    return this.#interventions.takeover(actor, callId, phone);
   }
 
   transfer(actor: Actor, callId: string, to: Destination): Promise<CallView> {

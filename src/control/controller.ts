@@ -2,11 +2,11 @@
  * One call at work. Events go through one serial queue; the step is pure; its effects are carried out without waiting
  * for the network, and what they lead to comes back as events.
  */
-import type { Bridge, BridgeEvents, MediaEngine, PlaySource } from '../../media/engine.ts';
+import type { Bridge, BridgeEvents, MediaEngine, PeerKind, PlaySource } from '../../media/engine.ts';
 import { Refusal } from '../call/errors.ts';
 import type { CallEvent, Effect } from '../call/events.ts';
 import { disclosedTo, type Disclosure } from '../call/disclosure.ts';
-import { isLive, participant, type Call, type Context, type Party } from '../call/model.ts';
+import { isLive, participant, type Call, type Context, type Party, type PhoneKind } from '../call/model.ts';
 import { step } from '../call/step.ts';
 import { Line, type LineOwner } from './line.ts';
 import { detached, errorText, type Log } from './log.ts';
@@ -26,8 +26,8 @@ export interface CallHost {
   refer(call: CallController, leg: string, refer: ReferRequest): void;
   /** R-SEE-5: who is told that a call is supervised, and by which sound. */
   readonly disclosure: { readonly to: Disclosure; readonly sound: PlaySource };
-  /** Whether the phones of this user speak WebRTC. */
-  webrtc(userId: string): boolean;
+  /** What the phones of this user speak, or those of one kind. */
+  speaks(userId: string, only?: PhoneKind): PeerKind | 'either';
 }
 
 /** Who looks at the levels of a call, by participant. */
@@ -201,7 +201,7 @@ export class CallController implements LineOwner {
           from: effect.from,
           autoAnswer: effect.autoAnswer,
           keys: effect.keys,
-          webrtc: () => effect.to.kind === 'user' && this.#host.webrtc(effect.to.person.userId),
+          transport: effect.to.kind === 'user' ? this.#host.speaks(effect.to.person.userId, effect.to.only) : 'rtp',
         });
         return;
       }

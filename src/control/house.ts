@@ -1,9 +1,17 @@
 /** What the parts of the controller share: directory, presence, registry, queues, events, ports. */
 import { randomUUID } from 'node:crypto';
-import type { MediaEngine, PlaySource } from '../../media/engine.ts';
+import type { MediaEngine, PeerKind, PlaySource } from '../../media/engine.ts';
 import { Refusal } from '../call/errors.ts';
 import type { Effect, SupervisorFacts } from '../call/events.ts';
-import { connectedAgents, isLive, type Call, type Context, type Party, type Person } from '../call/model.ts';
+import {
+  connectedAgents,
+  isLive,
+  type Call,
+  type Context,
+  type Party,
+  type Person,
+  type PhoneKind,
+} from '../call/model.ts';
 import { callView, supervisionView } from '../call/view.ts';
 import type { CallView, QueueView, SupervisionView, UserView } from '../call/views.ts';
 import type { Config } from '../config/schema.ts';
@@ -88,14 +96,23 @@ export class House implements CallHost {
     this.phones.refer(call, leg, refer);
   }
 
-  /**
-   * One offer cannot serve browsers and desk phones alike. Whoever has turned on a phone in the browser wants that one
-   * rung; the desk phone has its turn again once it is turned off.
-   */
-  webrtc(userId: string): boolean {
+  /** A person with a phone in the browser and one on the desk is rung at both, unless one of them is wanted. */
+  speaks(userId: string, only?: PhoneKind): PeerKind | 'either' {
+    const browser = only !== 'desk' && this.has(userId, 'browser');
+    const desk = only !== 'browser' && this.has(userId, 'desk');
+    return browser && desk ? 'either' : browser ? 'webrtc' : 'rtp';
+  }
+
+  /** Whether a phone of this kind is registered. */
+  has(userId: string, kind: PhoneKind): boolean {
     const contacts = this.agents.entry(userId)?.contacts ?? [];
-    const browsers = contacts.filter((c) => c.transport === 'ws' || c.transport === 'wss').length;
-    return browsers > 0 && (this.media.webrtc.available || browsers === contacts.length);
+    return contacts.some(({ transport }) => (transport === 'ws' || transport === 'wss') === (kind === 'browser'));
+  }
+
+  /** A person at all their phones, or those of one kind; null where none is registered. */
+  ownPhone(person: Person, only?: PhoneKind): Party | null {
+    if (only === undefined) return person.registered ? { kind: 'user', person } : null;
+    return this.has(person.userId, only) ? { kind: 'user', person, only } : null;
   }
 
   /** The person asking. A user who has gone from the directory may do nothing. */

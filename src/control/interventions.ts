@@ -1,7 +1,7 @@
 /** Consult, conference, and what supervisors do with a call (R-ACT-1 to 5). */
 import { Refusal } from '../call/errors.ts';
 import type { CallEvent, TransferTarget } from '../call/events.ts';
-import { isRinging, type Party, type Person } from '../call/model.ts';
+import { isRinging, type Party, type Person, type PhoneKind } from '../call/model.ts';
 import type { CallView } from '../call/views.ts';
 import type { CallController } from './controller.ts';
 import type { House } from './house.ts';
@@ -38,9 +38,9 @@ export class Interventions {
     return await this.#audible(by, controller, { type, by });
   }
 
-  async takeover(actor: Actor, callId: string): Promise<CallView> {
+  async takeover(actor: Actor, callId: string, wanted?: PhoneKind): Promise<CallView> {
     const { by, controller } = this.#call(actor, callId);
-    const phone = this.#supervising.phone(by, undefined);
+    const phone = this.#supervising.phone(by, wanted);
     const event = { type: 'takeover', by, phone, facts: this.#house.facts(by) } as const;
     const fresh = !controller.state.supervisions.some((s) => s.supervisor.id === by.userId && s.phase.kind !== 'ended');
     if (!fresh) return await this.#audible(by, controller, event);

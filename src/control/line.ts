@@ -2,7 +2,7 @@
  * One leg at work: its endpoint in the media engine and its dialog. Everything it learns is told to its call as an
  * event; everything it obtains after having been closed is released at once. `close` is idempotent.
  */
-import type { Bridge, Endpoint, Playback, PlaySource } from '../../media/engine.ts';
+import type { Bridge, Endpoint, EndpointOptions, Playback, PlaySource } from '../../media/engine.ts';
 import type { CallEvent } from '../call/events.ts';
 import { detached, errorText, type Log } from './log.ts';
 import {
@@ -27,13 +27,15 @@ export interface LineOwner {
   refer(leg: string, refer: ReferRequest): void;
 }
 
+type Transport = NonNullable<EndpointOptions['transport']>;
+
 export interface Dialling {
   readonly target: DialRequest['target'];
   readonly from: DialRequest['from'];
   readonly autoAnswer: boolean;
   readonly keys: boolean;
-  /** Whether the phones to be rung speak WebRTC; asked at each attempt. */
-  readonly webrtc: () => boolean;
+  /** What the phones to be rung speak. */
+  readonly transport: Transport;
 }
 
 /** How long a transferor's phone has to hang up by itself after the last NOTIFY. */
@@ -153,30 +155,22 @@ export class Line {
     dialling: Dialling,
     placed: PromiseWithResolvers<undefined>,
   ): Promise<{ endpoint: Endpoint; dialog: Dialog } | null> {
-    const webrtc = dialling.webrtc();
-    const endpoint = await this.#createEndpoint({ keys: dialling.keys, webrtc });
+    const { target, from, autoAnswer, keys, transport } = dialling;
+    const endpoint = await this.#createEndpoint({ keys, transport });
     if (this.#closed) {
       placed.resolve(undefined);
       return null;
     }
-    try {
-      const answered = this.#owner.signalling.dial({
-        target: dialling.target,
-        from: dialling.from,
-        localSdp: endpoint.localSdp,
-        webrtc,
-        autoAnswer: dialling.autoAnswer,
-        signal: this.#abort.signal,
-        onProgress: (status, sdp) => this.#progressed(endpoint, sdp),
-      });
-      placed.resolve(undefined);
-      return { endpoint, dialog: await answered };
-    } catch (error) {
-      // A browser that was closed without a word was just found to be gone, and forgotten: the desk phone has its turn.
-      if (this.#closed || !webrtc || dialling.webrtc()) throw error;
-      await endpoint.close();
-      return await this.#place(dialling, placed);
-    }
+    const answered = this.#owner.signalling.dial({
+      target,
+      from,
+      offers: endpoint.offers,
+      autoAnswer,
+      signal: this.#abort.signal,
+      onProgress: (status, sdp) => this.#progressed(endpoint, sdp),
+    });
+    placed.resolve(undefined);
+    return { endpoint, dialog: await answered };
   }
 
   #progressed(endpoint: Endpoint, sdp: string | null): void {
@@ -294,14 +288,14 @@ export class Line {
     offer?: string;
     signallingAddress?: string;
     keys: boolean;
-    webrtc?: boolean;
+    transport?: Transport;
   }): Promise<Endpoint> {
     const bridge = await this.#owner.bridge;
     const endpoint = await bridge.createEndpoint({
       id: this.id,
       ...(options.offer === undefined ? {} : { offer: options.offer }),
       ...(options.signallingAddress === undefined ? {} : { signallingAddress: options.signallingAddress }),
-      ...(options.webrtc === true ? { transport: 'webrtc' as const } : {}),
+      ...(options.transport === undefined ? {} : { transport: options.transport }),
       dtmf: options.keys ? 'collect' : 'pass',
     });
     if (this.#closed) await endpoint.close();

@@ -1,7 +1,7 @@
 /** What agents do with their own calls, and presence. */
 import { Refusal } from '../call/errors.ts';
 import { DIRECT_RING_SECONDS } from '../call/legs.ts';
-import { newCall, type Party } from '../call/model.ts';
+import { newCall, type Party, type PhoneKind } from '../call/model.ts';
 import { addressOf, nameOf } from '../call/work.ts';
 import type { AgentState, CallView, UserView } from '../call/views.ts';
 import type { House } from './house.ts';
@@ -47,11 +47,12 @@ export class Operations {
   }
 
   /** Click to dial: the agent's phone first, which answers by itself if it can, then the number. */
-  async dial(actor: Actor, agentId: string, to: string): Promise<CallView> {
+  async dial(actor: Actor, agentId: string, to: string, only?: PhoneKind): Promise<CallView> {
     const house = this.#house;
     this.#demandAuthority(actor, agentId);
     const agent = house.agents.person(agentId)!;
-    if (!agent.registered) throw new Refusal('no_phone', `${agent.name} has no registered phone.`);
+    const phone = house.ownPhone(agent, only);
+    if (phone === null) throw new Refusal('no_phone', `${agent.name} has no such phone registered.`);
     if (agent.state === 'on-call' || agent.state === 'ringing') {
       throw new Refusal('not_available', `${agent.name} is "${agent.state}".`, { state: agent.state });
     }
@@ -66,7 +67,7 @@ export class Operations {
       now: house.now(),
     });
     const controller = house.open(call);
-    controller.perform({ type: 'start', to: { kind: 'user', person: agent } });
+    controller.perform({ type: 'start', to: phone });
     await rung(controller, controller.state.participants[0]!.id);
     return house.callView(house.person(actor), controller.state);
   }

@@ -2,6 +2,7 @@
  * What the controller needs of the outside: signalling (src/sip implements it), media (media/engine.ts) and the clock.
  * Types only. Nothing here names SIP messages; statuses are SIP response codes because telephones speak them.
  */
+import type { Offers } from '../../media/engine.ts';
 import type { CallView, ContactView, SupervisionView } from '../call/views.ts';
 import type { TimelineEntry } from './service.ts';
 
@@ -9,7 +10,7 @@ import type { TimelineEntry } from './service.ts';
 export type CallSource =
   { readonly kind: 'trunk'; readonly trunkId: string } | { readonly kind: 'user'; readonly userId: string };
 
-/** Where a leg is to be placed. A user: all registered contacts are rung at once, the first to answer wins. */
+/** Where a leg is to be placed. A user: all contacts that an offer fits are rung at once, the first to answer wins. */
 export type DialTarget =
   | { readonly kind: 'user'; readonly userId: string }
   | { readonly kind: 'number'; readonly number: string; readonly trunkId: string };
@@ -30,10 +31,8 @@ export interface DialRequest {
   readonly target: DialTarget;
   /** Shown to the called person. `number` is an extension or a telephone number. */
   readonly from: { readonly number: string; readonly name: string };
-  /** Our offer. */
-  readonly localSdp: string;
-  /** Of a user's phones only those in browsers (ws, wss), or only the others: what can read the offer. Absent: all. */
-  readonly webrtc?: boolean;
+  /** Our offer: `webrtc` for phones in browsers (ws, wss), `rtp` for all others. A phone that none fits is not rung. */
+  readonly offers: Offers;
   /** Ask the phone to answer by itself, with the headers of the user's phone profile (R-START-3). */
   readonly autoAnswer?: boolean;
   /** Aborting sends CANCEL; the promise then rejects with LegFailure 487 (or, where 200 won the race, after a BYE). */

@@ -1,4 +1,5 @@
 /** The controller as the API sees it. Every method throws `Refusal`; reads are synchronous snapshots. */
+import type { PhoneKind } from '../call/model.ts';
 import type { AgentState, CallView, Mode, QueueView, SupervisionView, UserView } from '../call/views.ts';
 
 /** The person asking: a user of the directory. Permissions and teams are read from the directory, never from here. */
@@ -9,7 +10,7 @@ export interface Actor {
 export interface StartSupervision {
   readonly mode: Mode;
   readonly target?: string; // 'agent' (default) | 'customer' | participant id
-  readonly phone?: string; // extension or number; default: the supervisor's registered phone
+  readonly phone?: string; // extension, number, 'browser' or 'desk'; default: all registered phones of the supervisor
 }
 
 /**
@@ -58,7 +59,7 @@ export interface ControlService {
   supervision(actor: Actor, supervisionId: string): SupervisionView;
 
   setAgentState(actor: Actor, agentId: string, state: AgentState, reason?: string): UserView;
-  dial(actor: Actor, agentId: string, to: string): Promise<CallView>;
+  dial(actor: Actor, agentId: string, to: string, phone?: PhoneKind): Promise<CallView>;
   hold(actor: Actor, callId: string): Promise<CallView>;
   resume(actor: Actor, callId: string): Promise<CallView>;
   hangup(actor: Actor, callId: string): Promise<CallView>;
@@ -72,7 +73,7 @@ export interface ControlService {
   conference(actor: Actor, callId: string): Promise<CallView>;
 
   /** R-ACT-1: with the own supervision's leg, or by ringing the supervisor's phone. */
-  takeover(actor: Actor, callId: string): Promise<CallView>;
+  takeover(actor: Actor, callId: string, phone?: PhoneKind): Promise<CallView>;
   /** R-ACT-2, R-ACT-3: by a supervisor, or by the agent for the own call. */
   transfer(actor: Actor, callId: string, to: Destination): Promise<CallView>;
   /** R-ACT-4. */

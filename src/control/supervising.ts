@@ -1,6 +1,14 @@
 /** Supervisions as the API and the phones ask for them. The rules are in src/call; here they are given their facts. */
 import { Refusal } from '../call/errors.ts';
-import { connectedAgents, isRinging, participant, supervisionOf, type Party, type Person } from '../call/model.ts';
+import {
+  connectedAgents,
+  isPhoneKind,
+  isRinging,
+  participant,
+  supervisionOf,
+  type Party,
+  type Person,
+} from '../call/model.ts';
 import { supervisionView } from '../call/view.ts';
 import type { Mode, SupervisionView } from '../call/views.ts';
 import type { CallController } from './controller.ts';
@@ -57,9 +65,9 @@ export class Supervising {
     return this.get(actor, supervisionId);
   }
 
-  /** The supervisor's registered phone, or another one named by extension or number. */
+  /** The own phones, those of one kind, or another one named by extension or number; null: it is not registered. */
   phone(by: Person, wanted: string | undefined): Party | null {
-    if (wanted === undefined) return by.registered ? { kind: 'user', person: by } : null;
+    if (wanted === undefined || isPhoneKind(wanted)) return this.#house.ownPhone(by, wanted);
     const party = this.#house.party(wanted);
     if (party === null) throw new Refusal('invalid_request', `No phone can be reached by "${wanted}".`);
     return party.kind === 'user' && !party.person.registered ? null : party;

@@ -19,6 +19,8 @@ import { normaliseAddress } from './uri.ts';
 export interface CallTarget {
   readonly uri: string;
   readonly proxy: string | null;
+  /** The offer that this phone can take. */
+  readonly localSdp: string;
   readonly forget?: Forget | null;
   readonly auth?: { username: string; password: string };
   /** The target is reached over a connection that it has made to us, and that has gone. */
@@ -28,7 +30,6 @@ export interface CallTarget {
 export interface CallOptions {
   readonly targets: readonly CallTarget[];
   readonly headers: Headers;
-  readonly localSdp: string;
   readonly signal: AbortSignal;
   readonly onProgress: (status: number, sdp: string | null) => void;
 }
@@ -124,9 +125,9 @@ class Branch {
   send(): void {
     if (this.#cancelled !== null) return;
     this.#state = 'sending';
-    const { uri, proxy, auth } = this.#target;
+    const { uri, proxy, auth, localSdp } = this.#target;
     const headers = { ...this.#options.headers, Allow: ALLOW, Supported: SUPPORTED_OUT, 'User-Agent': USER_AGENT };
-    const options: UacOptions = { headers, localSdp: this.#options.localSdp };
+    const options: UacOptions = { headers, localSdp };
     if (proxy !== null) options.proxy = proxy;
     if (auth !== undefined) options.auth = auth;
     try {

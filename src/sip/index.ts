@@ -120,7 +120,6 @@ class SipSignalling implements Signalling {
       return await placeCall(this.#context, {
         targets,
         headers: { ...headers, ...this.#identity(request) },
-        localSdp: request.localSdp,
         signal: AbortSignal.any([request.signal, own.signal]),
         onProgress: request.onProgress,
       });
@@ -174,19 +173,17 @@ class SipSignalling implements Signalling {
   }
 
   /** Where a call goes, and what its phone is asked. Throws LegFailure where it leads nowhere. */
-  #destination({ target, autoAnswer, webrtc }: DialRequest): { targets: readonly CallTarget[]; headers: Headers } {
+  #destination({ target, autoAnswer, offers }: DialRequest): { targets: readonly CallTarget[]; headers: Headers } {
     if (target.kind === 'user') {
       const user = this.#directory.byId(target.userId);
       if (user === null) throw new LegFailure(404, 'No such user');
-      const fits = (transport: string): boolean =>
-        webrtc === undefined || webrtc === (transport === 'ws' || transport === 'wss');
-      const routes = this.#register.routes(user.id).filter(({ transport }) => fits(transport));
-      const targets = routes.map(({ uri, proxy, forget, key, transport }) => ({
-        uri,
-        proxy,
-        forget,
-        ...(transport === 'udp' ? {} : { onUnreachable: () => this.#register.unreachable(user.id, key) }),
-      }));
+      const targets = this.#register.routes(user.id).flatMap(({ uri, proxy, forget, key, transport }) => {
+        const localSdp = transport === 'ws' || transport === 'wss' ? offers.webrtc : offers.rtp;
+        const onUnreachable = () => this.#register.unreachable(user.id, key);
+        return localSdp === undefined
+          ? []
+          : [{ uri, proxy, forget, localSdp, ...(transport === 'udp' ? {} : { onUnreachable }) }];
+      });
       const profile = this.#profiles.get(user.phone.profile);
       return { targets, headers: autoAnswer === true ? { ...profile?.headers } : {} };
     }
@@ -194,7 +191,9 @@ class SipSignalling implements Signalling {
     if (trunk?.outbound === undefined) throw new LegFailure(404, 'No way out for this number');
     const uri = outboundUri(trunk.outbound, target.number);
     if (uri === null) throw new LegFailure(500, `outbound of trunk ${trunk.id} is no SIP URI`);
-    return { targets: [{ uri, proxy: null, ...(trunk.auth === undefined ? {} : { auth: trunk.auth }) }], headers: {} };
+    if (offers.rtp === undefined) throw new LegFailure(488, 'Trunks are offered plain RTP');
+    const auth = trunk.auth === undefined ? {} : { auth: trunk.auth };
+    return { targets: [{ uri, proxy: null, localSdp: offers.rtp, ...auth }], headers: {} };
   }
 
   #identity({ from, target }: DialRequest): Headers {

@@ -1,5 +1,4 @@
 /** WebRTC softphones over WebSocket (RFC 7118): JsSIP and SIP.js, as published, in Chromium, mixed with desk phones. */
-import { readdirSync, readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { launchChromium, openPage } from '../support/browser/chromium.ts';
@@ -7,12 +6,14 @@ import { expectBrowserMatrix } from '../support/browser/matrix.ts';
 import { BrowserPhone, type BrowserPhoneOptions } from '../support/browser/party.ts';
 import { CUSTOMER_NUMBER, Floor, QUEUE } from '../support/floor.ts';
 import type { Ear, Expected } from '../support/hear.ts';
+import { childrenOf } from '../support/process.ts';
 import { DOMAIN, TRUNK_PREFIX, type PersonId } from '../support/server.ts';
+import type { SippCall } from '../support/sipp/call.ts';
 import { SippPhone, type SippCaller } from '../support/sipp/phone.ts';
 import { TONES } from '../support/tones.ts';
 import { until } from '../support/until.ts';
 
-const PARTS = { alice: 'agent', sam: 'supervisor', bob: 'second' } as const;
+const PARTS = { alice: 'agent', sam: 'supervisor', carol: 'customer', root: 'customer' } as const;
 
 let floor: Floor;
 let chromium: Browser;
@@ -137,18 +138,8 @@ describe('an agent in the browser, the supervisor at a desk phone', () => {
   });
 });
 
-/** The mediasoup worker of the server, by its command's name (proc(5): `pid (comm) state ppid`). */
-function workerPid(): number | undefined {
-  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const [, name, parent] = /\((.*)\) \S (\d+)/.exec(readFileSync(`/proc/${entry}/stat`, 'utf8')) ?? [];
-      if (name?.startsWith('mediasoup-worke') === true && Number(parent) === floor.earshot.pid) return Number(entry);
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  return undefined;
-}
+/** The mediasoup worker of the server. */
+const workerPid = (): number | undefined => childrenOf(floor.earshot.pid, 'mediasoup-worker')[0];
 
 describe('a worker that dies', () => {
   test('ends the calls that were on it and no other, with a reason, and is replaced', async () => {
@@ -215,4 +206,103 @@ describe('a supervisor in the browser', () => {
       expect(await floor.supervision(id, 'ended')).toMatchObject({ endReason: expect.any(String) as string });
     },
   );
+});
+
+describe('a browser and a desk phone of one person', () => {
+  /** Alice's browser, with a tone of its own beside that of her desk phone, and a customer who rings both. */
+  async function bothRing(): Promise<{ browser: BrowserPhone; desk: SippPhone; leg: SippCall; customer: SippCaller }> {
+    const browser = await browserPhone('alice', { name: 'second', hz: TONES.second });
+    const desk = await floor.phone('alice');
+    const customer = await floor.customer();
+    const [leg] = await Promise.all([desk.nextCall(), browser.happened('incoming')]);
+    return { browser, desk, leg, customer };
+  }
+
+  test('both ring; the desk phone answers, the browser is told that it is over', async () => {
+    const { browser, desk, leg, customer } = await bothRing();
+    await leg.answer();
+    expect((await browser.happened('failed')).detail).toBe('Canceled');
+    await customer.call.step('answered');
+    await expectBrowserMatrix([customer.ear, desk.ear, browser], { customer: ['agent'], agent: ['customer'] });
+  });
+
+  test('both ring; the browser answers, the desk phone gets CANCEL', async () => {
+    const { browser, desk, leg, customer } = await bothRing();
+    await browser.answer();
+    await leg.step('cancelled');
+    await browser.happened('confirmed');
+    await customer.call.step('answered');
+    const ears = [customer.ear, desk.ear, browser];
+    await expectBrowserMatrix(ears, { customer: ['second'], second: ['customer'] });
+    await browser.hold();
+    await expectBrowserMatrix(ears, { customer: ['music'] });
+    await browser.unhold();
+    await expectBrowserMatrix(ears, { customer: ['second'], second: ['customer'] });
+  });
+
+  test('both ring; the customer gives up: neither rings on', async () => {
+    const { browser, leg, customer } = await bothRing();
+    await customer.call.cancel();
+    await Promise.all([leg.step('cancelled'), browser.happened('failed')]);
+  });
+
+  test('R-START-2 R-START-3: of a supervisor’s phones the one that answers by itself wins; one that is named rings alone', async () => {
+    const { customer, agent, callId } = await floor.conversation();
+    const browser = await browserPhone('sam', { name: 'second', hz: TONES.second });
+    const desk = await floor.phone('sam', { answersByItself: true });
+    const ears = [customer.ear, agent.ear, desk.ear, browser];
+    const { id } = await floor.api('sam').supervise(callId, { mode: 'barge' });
+    await browser.happened('failed');
+    await floor.supervision(id, 'active');
+    await expectBrowserMatrix(ears, {
+      customer: ['agent', 'supervisor'],
+      agent: ['customer', 'supervisor'],
+      supervisor: ['customer', 'agent'],
+    });
+    await floor.api('sam').stop(id);
+    await floor.supervision(id, 'ended');
+    const again = await floor.api('sam').supervise(callId, { mode: 'whisper', phone: 'browser' });
+    await browser.happened('incoming', 2);
+    await browser.answer();
+    await floor.supervision(again.id, 'active');
+    await expectBrowserMatrix(ears, {
+      customer: ['agent'],
+      agent: ['customer', 'second'],
+      second: ['customer', 'agent'],
+    });
+    expect(desk.calls).toHaveLength(1);
+  });
+});
+
+describe('a customer in the browser, agent and supervisor at desk phones', () => {
+  test('R-HEAR-2 to R-HEAR-5, R-MODE-1, R-ACT-1: through a queue, the whole matrix in every mode, stop, take-over', async () => {
+    const customer = await browserPhone('carol');
+    const agent = await floor.phone('alice');
+    await customer.dial(`sip:${QUEUE}@${DOMAIN}`);
+    const leg = await agent.nextCall();
+    await leg.answer();
+    await customer.happened('confirmed');
+    const { id: callId } = await floor.liveCall((view) => view.state === 'active');
+    const supervisor = await floor.phone('sam', { answersByItself: true });
+    const ears = [customer, agent.ear, supervisor.ear];
+    const sam = floor.api('sam');
+    let first: SippCall | null = null;
+    const id = await everyMode(ears, callId, async () => (first = await supervisor.nextCall()));
+    await sam.change(id, { paused: false });
+    await expectBrowserMatrix(ears, {
+      customer: ['agent', 'supervisor'],
+      agent: ['customer', 'supervisor'],
+      supervisor: ['customer', 'agent'],
+    });
+    await sam.stop(id);
+    await first!.step('hungup');
+    await expectBrowserMatrix(ears, TALK);
+    const { id: second } = await sam.supervise(callId, { mode: 'listen' });
+    await floor.supervision(second, 'active');
+    expect((await sam.request('POST', `/calls/${callId}/takeover`)).status).toBe(200);
+    await leg.step('hungup');
+    await expectBrowserMatrix(ears, { customer: ['supervisor'], supervisor: ['customer'] });
+    await customer.hangup();
+    await (await supervisor.nextCall()).step('hungup');
+  });
 });

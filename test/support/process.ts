@@ -142,6 +142,17 @@ export function processGroup(pgid: number): readonly number[] {
   return members;
 }
 
+/** Children of a process by the name of their command, of which the kernel keeps 15 characters (proc(5)). */
+export function childrenOf(parent: number, command: string): readonly number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter((pid) => {
+      const stat = readStat(pid);
+      return stat?.parent === parent && stat.state !== 'Z' && stat.command === command.slice(0, 15);
+    });
+}
+
 /** CPU seconds (user and system, all threads) of a process so far, from /proc; waited-for children excluded. */
 export function cpuSeconds(pid: number): number {
   const stat = readStat(pid);
@@ -155,11 +166,26 @@ export function residentBytes(pid: number): number {
   return Number(match?.[1] ?? 0) * 1024;
 }
 
-function readStat(pid: number): { state: string; pgid: number; cpuTicks: number } | null {
+interface Stat {
+  readonly command: string;
+  readonly state: string;
+  readonly parent: number;
+  readonly pgid: number;
+  readonly cpuTicks: number;
+}
+
+function readStat(pid: number): Stat | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' '); // the command may contain blanks
-    return { state: fields[0] ?? '', pgid: Number(fields[2]), cpuTicks: Number(fields[11]) + Number(fields[12]) };
+    const end = text.lastIndexOf(')'); // the command may contain blanks
+    const fields = text.slice(end + 2).split(' ');
+    return {
+      command: text.slice(text.indexOf('(') + 1, end),
+      state: fields[0] ?? '',
+      parent: Number(fields[1]),
+      pgid: Number(fields[2]),
+      cpuTicks: Number(fields[11]) + Number(fields[12]),
+    };
   } catch {
     return null;
   }

@@ -1,5 +1,5 @@
 /** Offer and answer with one browser, over the WebRTC leg that the first exchange brings into being. */
-import { MediaError } from '../../engine.ts';
+import { MediaError, type Offers } from '../../engine.ts';
 import type { AgreedMedia, Answer, Negotiation } from '../../sdp/session.ts';
 import type { ThreadEnd, WebrtcTerminator } from '../../worker/engine.ts';
 import { SHAPES, type WebrtcCodec } from './description.ts';
@@ -43,6 +43,10 @@ class WebrtcSession implements Negotiation {
 
   get text(): string {
     return this.#leg?.localSdp ?? '';
+  }
+
+  get offers(): Offers {
+    return { webrtc: this.text };
   }
 
   get agreed(): AgreedMedia | null {

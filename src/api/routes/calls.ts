@@ -50,7 +50,7 @@ export function callRoutes({ control, archive }: Services): Route[] {
       answer: call,
       codes: ['not_found', 'forbidden', 'no_phone', 'not_available', 'media_unavailable'],
       async handle({ actor, body, res }) {
-        const made = await control.dial(actor, body.agent, body.to);
+        const made = await control.dial(actor, body.agent, body.to, body.phone);
         res.setHeader('Location', `/api/v1/calls/${encodeURIComponent(made.id)}`);
         return made;
       },

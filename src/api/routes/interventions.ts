@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { route, type Route } from '../route.ts';
-import { assign, nothing, toDestination } from '../schemas/requests.ts';
+import { assign, nothing, takeover, toDestination } from '../schemas/requests.ts';
 import { assignedCall, call } from '../schemas/views.ts';
 import type { Services } from './services.ts';
 
@@ -16,7 +16,7 @@ export function interventionRoutes({ control }: Services): Route[] {
       tag,
       summary: 'Take over: the agent is disconnected, you talk to the customer (R-ACT-1)',
       params,
-      body: nothing,
+      body: takeover,
       status: 200,
       answer: call,
       codes: [
@@ -30,7 +30,7 @@ export function interventionRoutes({ control }: Services): Route[] {
         'call_not_monitorable',
         'media_unavailable',
       ],
-      handle: ({ actor, params: { id } }) => control.takeover(actor, id),
+      handle: ({ actor, params: { id }, body }) => control.takeover(actor, id, body?.phone),
     }),
     route({
       method: 'post',

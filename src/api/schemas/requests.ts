@@ -11,6 +11,12 @@ const digits = z
   .regex(/^\+?[\d*#]{1,63}$/, 'an extension or a telephone number')
   .describe('Short for number');
 
+const phoneKind = z
+  .enum(['browser', 'desk'])
+  .describe(
+    'Rings the own phones of one kind only; default: all that are registered, the first to answer has the call',
+  );
+
 export const nothing = z.strictObject({}).optional();
 
 export const signIn = z
@@ -28,6 +34,7 @@ export const dial = z
   .strictObject({
     agent: z.string().min(1).max(64).describe('Id of the agent'),
     to: z.union([number, z.strictObject({ number }).transform((to) => to.number)]),
+    phone: phoneKind.optional(),
   })
   .register(requests, { id: 'Dial' });
 
@@ -35,9 +42,20 @@ export const startSupervision = z
   .strictObject({
     mode,
     target: z.string().min(1).max(100).optional().describe('agent (default), customer, or the id of a participant'),
-    phone: number.optional().describe("Extension or number to ring; default: the supervisor's own phone"),
+    phone: z
+      .union([phoneKind, number])
+      .optional()
+      .describe(
+        'Extension or number to ring, or `browser` or `desk` for own phones of one kind; ' +
+          'default: all own phones, the first to answer has the call',
+      ),
   })
   .register(requests, { id: 'StartSupervision' });
+
+export const takeover = z
+  .strictObject({ phone: phoneKind.optional() })
+  .register(requests, { id: 'TakeOver' })
+  .optional();
 
 export const changeSupervision = z
   .strictObject({ mode: mode.optional(), paused: z.boolean().optional() })

@@ -3,7 +3,17 @@ import type { AgentState, CallView, Mode } from '../../call/views.ts';
 import { api, Problem, type Destination, type Operation } from './data/api.ts';
 import { expectCall, readTimeline, rereadSoon, signOut } from './session.ts';
 import { applyPrefs, savePrefs, type PhoneChoice, type Theme } from './prefs.ts';
-import { changed, mySupervision, now, phoneChoice, problemText, state, toast, type Page } from './state.ts';
+import {
+  changed,
+  mySupervision,
+  now,
+  phoneChoice,
+  problemText,
+  state,
+  toast,
+  wantedPhone,
+  type Page,
+} from './state.ts';
 import { t, type Language } from './text/index.ts';
 
 /** Runs a request once, marked as busy, and shows why it was refused. */
@@ -53,7 +63,7 @@ export function supervise(callId: string, mode: Mode, target?: string): Promise<
       const started = await api.supervise(callId, {
         mode,
         ...(wanted === undefined ? {} : { target: wanted }),
-        ...(other === null ? {} : { phone: other }),
+        ...withPhone(other ?? wantedPhone()),
       });
       state.live.setSupervision(started);
       rereadSoon();
@@ -75,6 +85,8 @@ async function readyPhone(): Promise<boolean> {
   else toast('bad', softphone.why === null ? t(`phone.state.${softphone.state}`) : t(`phone.why.${softphone.why}`));
   return ready;
 }
+
+const withPhone = <T extends string>(phone: T | undefined): { phone?: T } => (phone === undefined ? {} : { phone });
 
 function choicesOf(value: unknown): { id: string; name: string }[] {
   if (!Array.isArray(value)) return [];
@@ -100,8 +112,9 @@ export function stopSupervision(id: string): Promise<void> {
 
 export function operate(callId: string, operation: Operation): Promise<void> {
   return run(`${operation} ${callId}`, async () => {
-    if (operation === 'takeover' && mySupervision() === null && !(await readyPhone())) return;
-    took(await api.operate(callId, operation));
+    const rings = operation === 'takeover' && mySupervision() === null;
+    if (rings && !(await readyPhone())) return;
+    took(await api.operate(callId, operation, rings ? withPhone(wantedPhone()) : undefined));
     rereadSoon();
   });
 }
@@ -126,7 +139,7 @@ export function assign(callId: string, to: Destination, override: boolean): Prom
 export function dial(number: string): Promise<void> {
   return run('dial', async () => {
     if (!(await readyPhone())) return;
-    took(await api.dial(state.me?.id ?? '', number));
+    took(await api.dial({ agent: state.me?.id ?? '', to: number, ...withPhone(wantedPhone()) }));
     rereadSoon();
   });
 }
@@ -160,7 +173,7 @@ function prefer(change: Partial<typeof state.prefs>): void {
 export function choosePhone(phone: PhoneChoice): void {
   prefer({ phone });
   state.otherPhone = null;
-  // A browser that is not to be rung must not be registered, or both would ring.
+  // A call to the person rings at every phone that is registered.
   if (phone === 'desk' && state.softphone?.call === null) state.softphone.stop();
   if (phone === 'browser') void state.softphone?.start();
 }

@@ -5,7 +5,7 @@ import { Live } from './data/live.ts';
 import { NO_FILTER, type Sort } from './data/select.ts';
 import type { LineState } from './data/stream.ts';
 import type { Softphone } from './phone/softphone.ts';
-import { loadPrefs } from './prefs.ts';
+import { loadPrefs, type PhoneChoice } from './prefs.ts';
 import { keyOf, language, t, type Key } from './text/index.ts';
 
 export type Page = 'calls' | 'agents' | 'queues' | 'mine';
@@ -178,9 +178,15 @@ export function deskPhones(): UserView['contacts'] {
 }
 
 /** What supervisions ring: as chosen, else the browser where there is no desk phone. */
-export function phoneChoice(): 'browser' | 'desk' {
+export function phoneChoice(): PhoneChoice {
   if (state.me?.webrtc.available !== true) return 'desk';
   return state.prefs.phone ?? (deskPhones().length > 0 ? 'desk' : 'browser');
+}
+
+/** What the server is asked to ring of mine; undefined: whatever is registered. */
+export function wantedPhone(): PhoneChoice | undefined {
+  const choice = phoneChoice();
+  return choice === 'desk' && deskPhones().length === 0 ? undefined : choice;
 }
 
 export function queueName(id: string | null): string | null {

@@ -7,6 +7,8 @@ import { launchChromium, openPage } from '../../support/browser/chromium.ts';
 import { expectBrowserMatrix } from '../../support/browser/matrix.ts';
 import { BrowserPeer } from '../../support/browser/party.ts';
 import { analyse } from '../../support/hear.ts';
+import { isFree } from '../../support/ports.ts';
+import { childrenOf } from '../../support/process.ts';
 import { ToneEndpoint } from '../../support/tone-endpoint.ts';
 import { TONES } from '../../support/tones.ts';
 import { until } from '../../support/until.ts';
@@ -183,6 +185,59 @@ describe('the embedded engine with browsers', () => {
     const offer = await peer.offer(['audio/G722']);
     await expect(bridge.createEndpoint({ id: 'agent', offer })).rejects.toMatchObject({ code: 'sdp_unacceptable' });
     await addBrowser('agent');
+  });
+});
+
+describe('a leg that a browser and a desk phone are rung for', () => {
+  const [, BARGE] = MODES[2];
+  const DESK = (port: number): string =>
+    ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', `m=audio ${port} RTP/AVP 0`, ''].join(
+      '\r\n',
+    );
+  const portOf = (sdp: string | undefined): number => Number(/^m=audio (\d+)/m.exec(sdp ?? '')?.[1]);
+  /** Where mediasoup waits for the browser. */
+  const browserPort = (sdp: string | undefined): number =>
+    Number(/^a=candidate:.* (\d+) typ host/m.exec(sdp ?? '')?.[1]);
+
+  it('R-HEAR-4, R-HEAR-9: the desk phone answers; what was held for the browser is given back', async () => {
+    await addPhone('customer');
+    await addPhone('agent');
+    const endpoint = await bridge.createEndpoint({ id: 'supervisor', transport: 'either' });
+    const { rtp, webrtc } = endpoint.offers;
+    expect(await isFree(browserPort(webrtc))).toBe(false);
+    const phone = await ToneEndpoint.open('supervisor', TONES.supervisor);
+    phones.set('supervisor', phone);
+    await hears(1, talking);
+    await endpoint.accept(DESK(phone.port));
+    phone.connect('127.0.0.1', portOf(rtp));
+    expect(Object.keys(endpoint.offers)).toEqual(['rtp']);
+    await until('the port to be free', () => isFree(browserPort(webrtc)));
+    await hears(2, BARGE);
+  });
+
+  it('R-HEAR-4: the browser answers', async () => {
+    await addPhone('customer');
+    await addPhone('agent');
+    const peer = await BrowserPeer.open(page, 'supervisor', TONES.supervisor);
+    browsers.set('supervisor', peer);
+    const endpoint = await bridge.createEndpoint({ id: 'supervisor', transport: 'either' });
+    await endpoint.accept(await peer.answer(endpoint.offers.webrtc ?? ''));
+    expect(Object.keys(endpoint.offers)).toEqual(['webrtc']);
+    await until('the browser to be connected', async () => (await peer.state()) === 'connected');
+    await hears(1, BARGE);
+  });
+
+  it('goes on for the desk phone where the mediasoup worker dies while they ring', async () => {
+    await addPhone('agent');
+    const endpoint = await bridge.createEndpoint({ id: 'supervisor', transport: 'either' });
+    process.kill(childrenOf(process.pid, 'mediasoup-worker').at(-1)!, 'SIGKILL');
+    await until('the browsers’ offer to be void', () => endpoint.offers.webrtc === undefined);
+    const phone = await ToneEndpoint.open('supervisor', TONES.supervisor);
+    phones.set('supervisor', phone);
+    await endpoint.accept(DESK(phone.port));
+    phone.connect('127.0.0.1', portOf(endpoint.offers.rtp));
+    await hears(1, { supervisor: ['agent'] });
+    expect(events).toEqual([]);
   });
 });
 

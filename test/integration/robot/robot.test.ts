@@ -34,7 +34,7 @@ async function robot(on: Bench, name: keyof typeof PILOTS, more: Partial<RobotPh
 const request = (userId: string, more: { autoAnswer?: boolean } = {}): Parameters<Bench['signalling']['dial']>[0] => ({
   target: { kind: 'user', userId },
   from: { number: '1', name: '' },
-  localSdp: OUR_SDP,
+  offers: { rtp: OUR_SDP },
   signal: new AbortController().signal,
   onProgress: () => undefined,
   ...more,
@@ -101,7 +101,7 @@ describe('a robot phone', () => {
     await two.register();
     const dialled = one.dial('8000');
     const incoming = await on.nextCall();
-    const far = await on.signalling.dial({ ...request('alice'), localSdp: incoming.offer ?? '' });
+    const far = await on.signalling.dial({ ...request('alice'), offers: { rtp: incoming.offer ?? '' } });
     const near = await incoming.answer(far.remoteSdp);
     const call = await dialled;
     await until('both heard', () => one.heard().length > 0 && two.heard().length > 0);

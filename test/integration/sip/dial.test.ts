@@ -47,7 +47,7 @@ function dial(target: DialRequest['target'], more: Partial<DialRequest> = {}): P
   const result = bench.signalling.dial({
     target,
     from: { number: '+441632960000', name: 'Ann "Other"' },
-    localSdp: OUR_SDP,
+    offers: { rtp: OUR_SDP },
     signal: abort.signal,
     onProgress: (status, sdp) => progress.push([status, sdp]),
     ...more,

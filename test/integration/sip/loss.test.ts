@@ -53,7 +53,7 @@ describe('the control connection', () => {
     const dialled = on.signalling.dial({
       target: { kind: 'user', userId: 'alice' },
       from: { number: '1', name: '' },
-      localSdp: OUR_SDP,
+      offers: { rtp: OUR_SDP },
       signal: new AbortController().signal,
       onProgress: () => undefined,
     });
@@ -85,7 +85,7 @@ describe('the control connection', () => {
     const dialled = on.signalling.dial({
       target: { kind: 'user', userId: 'alice' },
       from: { number: '1', name: '' },
-      localSdp: OUR_SDP,
+      offers: { rtp: OUR_SDP },
       signal: new AbortController().signal,
       onProgress: () => undefined,
     });

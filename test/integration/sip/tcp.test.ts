@@ -29,7 +29,7 @@ function dial(): Promise<Dialog> {
   return bench.signalling.dial({
     target: { kind: 'user', userId: 'alice' },
     from: { number: '1', name: '' },
-    localSdp: OUR_SDP,
+    offers: { rtp: OUR_SDP },
     signal: new AbortController().signal,
     onProgress: () => undefined,
   });

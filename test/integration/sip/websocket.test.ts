@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import type { Offers } from '../../../media/engine.ts';
 import { LegFailure } from '../../../src/control/ports.ts';
 import { until } from '../../support/until.ts';
 import { Bench, ManualClock, OUR_SDP } from './harness.ts';
@@ -102,11 +103,13 @@ async function start(): Promise<{ on: Bench; clock: ManualClock; phone: WebPhone
   return { on, clock, phone };
 }
 
-function dial(on: Bench): ReturnType<Bench['signalling']['dial']> {
+const OFFERS: Offers = { rtp: OUR_SDP, webrtc: OUR_SDP.replace('RTP/AVP', 'UDP/TLS/RTP/SAVPF') };
+
+function dial(on: Bench, offers = OFFERS): ReturnType<Bench['signalling']['dial']> {
   const dialled = on.signalling.dial({
     target: { kind: 'user', userId: 'alice' },
     from: { number: '1', name: '' },
-    localSdp: OUR_SDP,
+    offers,
     signal: new AbortController().signal,
     onProgress: () => undefined,
   });
@@ -143,4 +146,54 @@ it('one that has gone cannot be called, and is forgotten then', async () => {
   await until('the server to notice', () => (on.connections() ?? 0) === 0);
   await expect(dial(on)).rejects.toBeInstanceOf(LegFailure);
   expect(on.signalling.contacts('alice')).toEqual([]);
+});
+
+const isInvite = (m: WireMessage): boolean => m.method === 'INVITE' && m.status === 0;
+
+it('of a browser and a desk phone each is offered what it can take; the browser wins, the desk phone gets CANCEL', async () => {
+  const { on, phone } = await start();
+  const desk = await on.registered('1001');
+  const dialled = dial(on);
+  const [web, wire] = [await phone.message('INVITE', isInvite), await desk.request('INVITE')];
+  expect([web.body, wire.body]).toEqual([OFFERS.webrtc, OFFERS.rtp]);
+  desk.respond(wire, '180 Ringing');
+  phone.respond(web, '200 OK', SDP);
+  expect((await dialled).sipId.callId).toBe(web.header('Call-ID'));
+  const cancel = await desk.request('CANCEL');
+  expect(cancel.header('Reason')).toContain('Call completed elsewhere');
+  desk.respond(cancel, '200 OK');
+  desk.respond(wire, '487 Request Terminated');
+});
+
+it('the desk phone wins, the browser gets CANCEL', async () => {
+  const { on, phone } = await start();
+  const desk = await on.registered('1001');
+  const dialled = dial(on);
+  const [web, wire] = [await phone.message('INVITE', isInvite), await desk.request('INVITE')];
+  phone.respond(web, '180 Ringing');
+  desk.respond(wire, '200 OK', { body: SDP });
+  expect((await dialled).sipId.callId).toBe(wire.header('Call-ID'));
+  const cancel = await phone.message('CANCEL', (m) => m.method === 'CANCEL');
+  expect(cancel.header('Call-ID')).toBe(web.header('Call-ID'));
+});
+
+it('a browser that has gone keeps nobody from the desk phone', async () => {
+  const { on, phone } = await start();
+  const desk = await on.registered('1001');
+  await phone.close();
+  await until('the server to notice', () => (on.connections() ?? 0) === 0);
+  const dialled = dial(on);
+  desk.respond(await desk.request('INVITE'), '200 OK', { body: SDP });
+  await dialled;
+  expect(on.signalling.contacts('alice')).toMatchObject([{ transport: 'udp' }]);
+});
+
+it('a phone that nothing is offered to is not rung', async () => {
+  const { on, phone } = await start();
+  const desk = await on.registered('1001');
+  const dialled = dial(on, { rtp: OUR_SDP });
+  desk.respond(await desk.request('INVITE'), '486 Busy Here');
+  await expect(dialled).rejects.toMatchObject({ status: 486 });
+  await expect(dial(on, {})).rejects.toMatchObject({ status: 480 });
+  expect(phone.log.filter(isInvite)).toEqual([]);
 });

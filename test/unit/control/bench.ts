@@ -82,9 +82,9 @@ export class Bench {
   }
 
   /** Each a millisecond later than the one before, so that "longest" is well defined. */
-  register(user: string): void {
+  register(user: string, transports?: readonly string[]): void {
     this.clock.advance(1);
-    this.signalling.register(user);
+    this.signalling.register(user, transports);
   }
 
   async pass(ms: number): Promise<void> {

@@ -7,6 +7,7 @@ import type {
   EndpointOptions,
   EngineMatrix,
   MediaEngine,
+  Offers,
   Playback,
   PlaySource,
 } from '../../../media/engine.ts';
@@ -69,11 +70,18 @@ export class MemoryEndpoint implements Endpoint {
   negotiated: Endpoint['negotiated'] = null;
   closed = false;
   readonly localSdp: string;
+  readonly offers: Offers;
 
   constructor(options: EndpointOptions) {
     this.id = options.id;
     this.options = options;
     this.localSdp = `sdp of ${options.id}`;
+    this.offers = {
+      ...(options.transport === 'webrtc' ? {} : { rtp: this.localSdp }),
+      ...(options.transport === 'webrtc' || options.transport === 'either'
+        ? { webrtc: `browser ${this.localSdp}` }
+        : {}),
+    };
     if (options.offer !== undefined) this.#negotiate(options.offer);
   }
 
@@ -364,9 +372,12 @@ export class MemorySignalling implements Signalling {
     return Promise.resolve();
   }
 
-  register(userId: string): void {
-    const contact = { uri: `sip:${userId}@127.0.0.1`, transport: 'udp', userAgent: null, expiresAt: '2027-01-01' };
-    this.#contacts.set(userId, [contact]);
+  register(userId: string, transports: readonly string[] = ['udp']): void {
+    const contact = { uri: `sip:${userId}@127.0.0.1`, userAgent: null, expiresAt: '2027-01-01' };
+    this.#contacts.set(
+      userId,
+      transports.map((transport) => ({ ...contact, transport })),
+    );
     this.#events!.onContacts(userId, this.contacts(userId));
   }
 

@@ -1,6 +1,7 @@
 /** The control API as the console uses it: JSON in and out, refusals as `Problem`. */
 import type { AgentState, CallView, Mode, QueueView, SupervisionView, UserView } from '../../../call/views.ts';
 import type { Destination, TimelineEntry } from '../../../control/service.ts';
+import type { PhoneChoice } from '../prefs.ts';
 
 export type { Destination, TimelineEntry };
 
@@ -100,8 +101,8 @@ export const api = {
     request('PATCH', `/supervisions/${encodeURIComponent(id)}`, body) as Promise<SupervisionView>,
   stop: (id: string) => request('DELETE', `/supervisions/${encodeURIComponent(id)}`) as Promise<SupervisionView>,
 
-  dial: (agent: string, to: string) => post('/calls', { agent, to }),
-  operate: (id: string, operation: Operation) => post(`${call(id)}/${operation}`),
+  dial: (body: { agent: string; to: string; phone?: PhoneChoice }) => post('/calls', body),
+  operate: (id: string, operation: Operation, body?: { phone?: PhoneChoice }) => post(`${call(id)}/${operation}`, body),
   send: (id: string, operation: 'transfer' | 'consult', to: Destination) => post(`${call(id)}/${operation}`, { to }),
   assign: (id: string, to: Destination, override: boolean) =>
     post(`${call(id)}/assign`, { to, override }) as Promise<CallView & { readonly excess: number }>,

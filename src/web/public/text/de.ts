@@ -288,7 +288,7 @@ export const de: Texts = {
   'phone.here': 'Hier benutzen',
   'phone.details': 'Technische Einzelheiten',
   'phone.both':
-    'Auch ein Tischtelefon von Ihnen ist angemeldet. Solange das Softphone eingeschaltet ist, klingeln Anrufe hier und nicht dort.',
+    'Auch ein Tischtelefon von Ihnen ist angemeldet. Solange das Softphone eingeschaltet ist, klingeln Anrufe an beiden; wer zuerst abnimmt, hat das Gespräch.',
   'phone.browser': 'Dieser Browser',
   'phone.desk': 'Tischtelefon',
   'phone.desk.none': 'Nicht angemeldet',

@@ -283,7 +283,8 @@ export const en = {
   'phone.why.elsewhere': 'Your softphone is in use in another tab or window.',
   'phone.here': 'Use it here',
   'phone.details': 'Technical details',
-  'phone.both': 'A desk phone of yours is registered too. While the softphone is on, calls ring here and not there.',
+  'phone.both':
+    'A desk phone of yours is registered too. While the softphone is on, calls ring at both; the first to answer has the call.',
   'phone.browser': 'This browser',
   'phone.desk': 'Desk phone',
   'phone.desk.none': 'Not registered',
