@@ -92,7 +92,7 @@ export interface EndpointStats {
   readonly packetsSent: number;
   readonly packetsLost: number; // gaps in the peer's sequence numbers
   readonly packetsLate: number; // came after their frame was mixed
-  readonly packetsRejected: number; // wrong source address, not RTP, unknown payload type
+  readonly packetsRejected: number; // wrong source address (unless the kernel dropped it), not RTP, unknown payload type
   readonly jitterMs: number; // RFC 3550 section 6.4.1
   readonly ssrc: number; // our own
 }

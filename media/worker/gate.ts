@@ -30,6 +30,11 @@ export class Gate {
     return this.#latched ?? this.#described;
   }
 
+  /** The only one from whom packets may pass, for good or until the next description; null: that is not known yet. */
+  get settled(): Address | null {
+    return this.#latched ?? (this.#mayLearn() ? null : this.#described);
+  }
+
   get rtcpPort(): number {
     const { target } = this;
     if (target === null) return 0;
@@ -43,19 +48,20 @@ export class Gate {
     return (address === described.address && port === described.port) || this.#mayLatch(address);
   }
 
-  /** A valid packet has passed. */
-  passed(address: string, port: number): void {
-    if (this.#latched !== null || this.#described === null) return;
-    if (this.#signallingAddress === null || this.#described.address === this.#signallingAddress) return;
+  /** A valid packet has passed. True: it has settled who the peer is. */
+  passed(address: string, port: number): boolean {
+    if (this.#latched !== null || this.#described === null || !this.#mayLearn()) return false;
     const asDescribed = address === this.#described.address && port === this.#described.port;
     this.#latched = asDescribed ? this.#described : { address, port };
+    return true;
   }
 
   #mayLatch(address: string): boolean {
-    return (
-      this.#signallingAddress !== null &&
-      address === this.#signallingAddress &&
-      this.#described?.address !== this.#signallingAddress
-    );
+    return address === this.#signallingAddress && this.#mayLearn();
+  }
+
+  /** Whether the peer may be behind NAT, so that its first packet decides. */
+  #mayLearn(): boolean {
+    return this.#signallingAddress !== null && this.#described?.address !== this.#signallingAddress;
   }
 }

@@ -1,7 +1,5 @@
 /** A leg in its media thread: two sockets, who may send to them, and the reports about what came and went. */
-import { createSocket } from 'node:dgram';
-import type { RemoteInfo, Socket } from 'node:dgram';
-import { once } from 'node:events';
+import type { RemoteInfo } from 'node:dgram';
 import { CLOCK_RATE, CODECS } from '../codec/codecs.ts';
 import type { AnyCodecName, AudioCodec } from '../codec/codecs.ts';
 import { OpusCodec } from '../codec/opus.ts';
@@ -11,6 +9,7 @@ import type { MixBridge, MixLeg } from '../mixer/bridge.ts';
 import { isRtcp, parseRtp, RtpHeader } from '../rtp/packet.ts';
 import type { AgreedMedia } from '../sdp/session.ts';
 import { Gate } from './gate.ts';
+import { PeerSocket } from './peer-socket.ts';
 import type { OpenLeg } from './protocol.ts';
 import { Reporter } from './reporter.ts';
 
@@ -28,18 +27,11 @@ export interface LegContext {
   readonly onSendError: () => void;
 }
 
-/** Addresses are numbers here; looking them up would cost more than sending. */
-const lookup = (
-  hostname: string,
-  _options: unknown,
-  callback: (error: null, address: string, family: number) => void,
-) => callback(null, hostname, 4);
-
 export class RtpLeg {
   readonly #options: OpenLeg;
   readonly #context: LegContext;
-  readonly #rtp: Socket;
-  readonly #rtcp: Socket;
+  readonly #rtp = new PeerSocket();
+  readonly #rtcp = new PeerSocket();
   readonly #gate: Gate;
   readonly #reporter: Reporter;
   readonly #header = new RtpHeader();
@@ -56,16 +48,14 @@ export class RtpLeg {
     this.#context = context;
     this.#gate = new Gate(options.signallingAddress);
     this.#reporter = new Reporter(options.ssrc, options.cname);
-    this.#rtp = createSocket({ type: 'udp4', lookup });
-    this.#rtcp = createSocket({ type: 'udp4', lookup });
   }
 
   /** Binds both sockets and joins the bridge. Rejects, with nothing left open, where a port is taken. */
   async open(): Promise<void> {
     const { address } = this.#context;
     try {
-      await bind(this.#rtp, this.#options.port, address);
-      await bind(this.#rtcp, this.#options.port + 1, address);
+      await this.#rtp.bind(this.#options.port, address);
+      await this.#rtcp.bind(this.#options.port + 1, address);
       if (this.#options.opus) this.#opus = await OpusCodec.create();
     } catch (error) {
       this.#closeSockets();
@@ -75,7 +65,6 @@ export class RtpLeg {
       this.#opus?.close();
       return;
     }
-    for (const socket of [this.#rtp, this.#rtcp]) socket.on('error', this.#context.onSendError);
     const { id, ssrc, passEvents } = this.#options;
     this.#mixLeg = this.#context.bridge.add(
       {
@@ -89,8 +78,9 @@ export class RtpLeg {
       },
       performance.now(),
     );
-    this.#rtp.on('message', (packet, from) => this.#receive(packet, from));
-    this.#rtcp.on('message', (packet, from) => this.#receiveReport(packet, from));
+    const { onSendError } = this.#context;
+    this.#rtp.start((packet, from) => this.#receive(packet, from), onSendError);
+    this.#rtcp.start((packet, from) => this.#receiveReport(packet, from), onSendError);
   }
 
   get mixLeg(): MixLeg | null {
@@ -106,6 +96,7 @@ export class RtpLeg {
     const now = performance.now();
     this.#media = media;
     this.#gate.expect(media.remote);
+    this.#rtp.settle(this.#gate.settled);
     this.#quietSince = now;
     this.#quietReported = 0;
     const { send } = media;
@@ -162,13 +153,8 @@ export class RtpLeg {
 
   #closeSockets(): void {
     this.#closed = true;
-    for (const socket of [this.#rtp, this.#rtcp]) {
-      try {
-        socket.close();
-      } catch {
-        // it was never bound
-      }
-    }
+    this.#rtp.close();
+    this.#rtcp.close();
   }
 
   #receive(packet: Uint8Array, from: RemoteInfo): void {
@@ -187,7 +173,7 @@ export class RtpLeg {
       this.#rejected++;
       return;
     }
-    this.#gate.passed(from.address, from.port);
+    if (this.#gate.passed(from.address, from.port)) this.#rtp.settle(this.#gate.settled);
     this.#context.bridge.receive(leg, packet, header, performance.now());
   }
 
@@ -198,7 +184,7 @@ export class RtpLeg {
 
   #transmit(packet: Uint8Array): void {
     const to = this.#gate.target;
-    if (to !== null) this.#rtp.send(packet, to.port, to.address);
+    if (to !== null) this.#rtp.send(packet, to);
   }
 
   #sendReport(now: number, bye: boolean): void {
@@ -208,8 +194,8 @@ export class RtpLeg {
     const { listener, source } = leg;
     const sample = listener.nextTimestamp + Math.round((now - listener.lastSentAt) * SAMPLES_PER_MS);
     const report = this.#reporter.write(now, listener, source.timeline, listener.rtpTimestamp(sample), bye);
-    if (this.#media.rtcpMux) this.#rtp.send(report, to.port, to.address);
-    else this.#rtcp.send(report, this.#gate.rtcpPort, to.address);
+    if (this.#media.rtcpMux) this.#rtp.send(report, to);
+    else this.#rtcp.send(report, { address: to.address, port: this.#gate.rtcpPort });
   }
 
   #watchSilence(leg: MixLeg, media: AgreedMedia, now: number): void {
@@ -222,10 +208,4 @@ export class RtpLeg {
     if (times > this.#quietReported) this.#context.onSilence(Math.floor(quiet));
     this.#quietReported = times;
   }
-}
-
-async function bind(socket: Socket, port: number, address: string): Promise<void> {
-  const listening = once(socket, 'listening'); // with numeric addresses it comes at once
-  socket.bind({ port, address, exclusive: true });
-  await listening;
 }

@@ -26,6 +26,7 @@ const PACKETS_PER_SECOND = 50;
 const TURNS = 6;
 const SETTLE_MS = 300;
 const TURN_MS = 1000;
+const ROUNDS = 10;
 const events = {
   onDtmf: () => undefined,
   onSilence: () => undefined,
@@ -149,6 +150,7 @@ async function call(media: MediaEngine, customerHz: 0 | null = 0): Promise<Call>
     await sleep(Math.random() * 20); // phones are not in step
     phone.talk();
   }
+  await sleep(Math.random() * 20); // nor is the mixer, which begins to step with the first mix
   return {
     bridge,
     agent,
@@ -168,7 +170,7 @@ const WHISPER: EngineMatrix = new Map([...LISTEN, ['agent', new Set(['customer',
 async function mouthToEar(media: MediaEngine): Promise<number[]> {
   const delays: number[] = [];
   // Phones and mixer are in step anew in each round.
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     const { bridge, customer, agent, supervisor, close } = await call(media);
     agent.hush();
     const sentAt = new Map<number, number>();
@@ -187,23 +189,26 @@ async function mouthToEar(media: MediaEngine): Promise<number[]> {
 
 /** From `applyMatrix` to the first packet at the agent that carries the supervisor's voice, in ms. */
 async function matrixToAudible(media: MediaEngine, changes: number): Promise<number[]> {
-  const { bridge, agent, close } = await call(media, null); // whatever the agent hears is the supervisor
-  await bridge.applyMatrix(LISTEN, 1);
   const delays: number[] = [];
-  for (let i = 0; i < changes; i++) {
-    await sleep(60 + Math.random() * 20);
-    const heard = new Promise<number>((resolve) => {
-      agent.onPacket = (packet) => {
-        if (packet.payload.some((code) => (code & 0x7f) < 0x60)) resolve(packet.at);
-      };
-    });
-    const start = performance.now();
-    void bridge.applyMatrix(WHISPER, 2 + i * 2);
-    delays.push((await heard) - start);
-    agent.onPacket = null;
-    await bridge.applyMatrix(LISTEN, 3 + i * 2);
+  // How long a packet waits for the mixer's next step is the same throughout a call: so many calls.
+  for (let round = 0; round < ROUNDS; round++) {
+    const { bridge, agent, close } = await call(media, null); // whatever the agent hears is the supervisor
+    await bridge.applyMatrix(LISTEN, 1);
+    for (let i = 0; i < changes / ROUNDS; i++) {
+      await sleep(60 + Math.random() * 20);
+      const heard = new Promise<number>((resolve) => {
+        agent.onPacket = (packet) => {
+          if (packet.payload.some((code) => (code & 0x7f) < 0x60)) resolve(packet.at);
+        };
+      });
+      const start = performance.now();
+      void bridge.applyMatrix(WHISPER, 2 + i * 2);
+      delays.push((await heard) - start);
+      agent.onPacket = null;
+      await bridge.applyMatrix(LISTEN, 3 + i * 2);
+    }
+    await close();
   }
-  await close();
   return delays;
 }
 

@@ -24,6 +24,8 @@ export interface PhoneOptions {
   /** Tone that it speaks; 0: it counts frames instead (see `frames`); null: silence. */
   readonly hz?: number | null;
   readonly address?: string;
+  /** Default: any that is free. */
+  readonly port?: number;
 }
 
 const PAYLOAD_TYPES = { PCMU: 0, PCMA: 8 } as const;
@@ -59,7 +61,7 @@ export class Phone {
 
   static async open(options: PhoneOptions = {}): Promise<Phone> {
     const phone = new Phone(options);
-    phone.#socket.bind(0, phone.address);
+    phone.#socket.bind(options.port ?? 0, phone.address);
     await once(phone.#socket, 'listening');
     phone.#port = phone.#socket.address().port;
     phone.#beside.bind(0, phone.address);
