@@ -1,8 +1,8 @@
 /**
  * What FreeSWITCH is told of a peer. The peer never sees FreeSWITCH's own description, nor FreeSWITCH the peer's: Earshot
- * negotiates (media/sdp) and tells FreeSWITCH the outcome, as an offer of one codec. Always `sendrecv`: FreeSWITCH takes
- * any other direction for a hold of its own kind and keeps the channel out of the conference for some time. Where nothing
- * may be sent to the peer, the packets go to the discard port of FreeSWITCH's own machine.
+ * negotiates (media/sdp) and tells FreeSWITCH the outcome, as an offer of one codec. Where nothing may be sent to the peer it is
+ * `sendonly`: with `disable-hold` (conf/sofia.xml) FreeSWITCH then goes on receiving and sends nothing. Before the peer is
+ * known the packets go to the discard port of FreeSWITCH's own machine.
  */
 import sdpTransform from 'sdp-transform';
 import { CODECS } from '../codec/codecs.ts';
@@ -16,6 +16,7 @@ const NOWHERE = { address: '127.0.0.1', port: 9 } as const; // RFC 863
 export function unknownPeer(codec: CodecName): string {
   return write({
     ...NOWHERE,
+    direction: 'sendrecv',
     codec,
     payloadType: CODECS[codec].staticPayloadType ?? 0,
     events: EVENT_PAYLOAD_TYPE,
@@ -28,7 +29,8 @@ export function peer(agreed: AgreedMedia): string {
   const received = (wanted: CodecName | 'event'): number | undefined =>
     receive.find(([, name]) => name === wanted)?.[0];
   return write({
-    ...(send === null || remote === null ? NOWHERE : { address: remote.address, port: remote.port }),
+    ...(remote === null ? NOWHERE : { address: remote.address, port: remote.port }),
+    direction: send === null ? 'sendonly' : 'sendrecv',
     codec,
     payloadType: send?.payloadType ?? received(codec) ?? CODECS[codec].staticPayloadType ?? 0,
     events: negotiated.dtmf ? (send?.eventPayloadType ?? received('event') ?? EVENT_PAYLOAD_TYPE) : null,
@@ -44,6 +46,7 @@ export function ownAddress(answer: string): { readonly address: string; readonly
 }
 
 interface Peer {
+  readonly direction: 'sendrecv' | 'sendonly';
   readonly address: string;
   readonly port: number;
   readonly codec: CodecName;
@@ -51,7 +54,7 @@ interface Peer {
   readonly events: number | null;
 }
 
-function write({ address, port, codec, payloadType, events }: Peer): string {
+function write({ address, port, direction, codec, payloadType, events }: Peer): string {
   const rtp = [{ payload: payloadType, codec: codec as string, rate: 8000 }];
   if (events !== null) rtp.push({ payload: events, codec: 'telephone-event', rate: 8000 });
   return sdpTransform.write({
@@ -69,7 +72,7 @@ function write({ address, port, codec, payloadType, events }: Peer): string {
         rtp,
         fmtp: events === null ? [] : [{ payload: events, config: '0-16' }],
         ptime: 20,
-        direction: 'sendrecv',
+        direction,
       },
     ],
   });

@@ -234,6 +234,10 @@ export function engineContract(name: string, setup: EngineSetup): void {
       const during = customer.received.length;
       await packets(agent, 10);
       expect(customer.received.length).toBe(during);
+      // What it sends meanwhile is heard by whom the matrix allows (R-HEAR-6).
+      const heard = agent.received.length;
+      await packets(agent, 30);
+      expect(share(agent.audio(heard), 700)).toBeGreaterThan(0.8);
 
       expect(await held.answer(customer.sdp())).toMatch(/^a=sendrecv\r$/m);
       await packets(customer, 10);

@@ -114,9 +114,10 @@ describe('descriptions', () => {
       sdp.answer(offer(''));
       const held = line.startsWith('c=') ? offer('').replace('c=IN IP4 10.0.0.9', line) : offer(`${line}\r\n`);
       const told = peer(sdp.answer(held).agreed);
-      expect(told).toMatch(/^c=IN IP4 127\.0\.0\.1\r$/m);
-      expect(told).toMatch(/^m=audio 9 RTP\/AVP 8 /m);
-      expect(peer(sdp.answer(offer('')).agreed)).toMatch(/^m=audio 4000 RTP\/AVP 8 96\r$/m);
+      expect(told).toMatch(/^c=IN IP4 10\.0\.0\.9\r$/m); // what it sends is still taken from there (R-HEAR-6)
+      expect(told).toMatch(/^m=audio 4000 RTP\/AVP 8 /m);
+      expect(told).toMatch(/^a=sendonly\r$/m);
+      expect(peer(sdp.answer(offer('')).agreed)).toMatch(/^a=sendrecv\r$/m);
     },
   );
 
