@@ -27,7 +27,7 @@ test('R-HEAR-2 to R-HEAR-5: an agent with opus in the browser, the supervisor at
       kind: 'jssip',
       name: 'agent',
       hz: TONES.agent,
-      server: `ws://127.0.0.1:${floor.earshot.wsPort}`,
+      server: floor.earshot.webSocketUrl,
       domain: DOMAIN,
       person: floor.earshot.person('alice'),
     }),

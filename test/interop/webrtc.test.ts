@@ -42,7 +42,7 @@ async function browserPhone(
     kind: 'jssip',
     name,
     hz: TONES[name],
-    server: `ws://127.0.0.1:${floor.earshot.wsPort}`,
+    server: floor.earshot.webSocketUrl,
     domain: DOMAIN,
     person: floor.earshot.person(id),
     ...more,
@@ -304,5 +304,27 @@ describe('a customer in the browser, agent and supervisor at desk phones', () =>
     await expectBrowserMatrix(ears, { customer: ['supervisor'], supervisor: ['customer'] });
     await customer.hangup();
     await (await supervisor.nextCall()).step('hungup');
+  });
+
+  test('R-HEAR-2 R-HEAR-3 R-MODE-4: to another extension; between two of the house nobody barges in', async () => {
+    const caller = await browserPhone('root');
+    const agent = await floor.phone('alice');
+    await caller.dial(`sip:${floor.earshot.person('alice').extension}@${DOMAIN}`);
+    await (await agent.nextCall()).answer();
+    await caller.happened('confirmed');
+    const call = await floor.liveCall((view) => view.state === 'active');
+    const target = call.participants.find(({ userId }) => userId === 'alice')!.id;
+    const supervisor = await floor.phone('sam', { answersByItself: true });
+    const ears = [caller, agent.ear, supervisor.ear];
+    const heard = ['customer', 'agent'];
+    const sam = floor.api('sam');
+    const { id } = await sam.supervise(call.id, { mode: 'listen', target });
+    await floor.supervision(id, 'active');
+    await expectBrowserMatrix(ears, { ...TALK, supervisor: heard });
+    await sam.change(id, { mode: 'whisper' });
+    await expectBrowserMatrix(ears, { customer: ['agent'], agent: ['customer', 'supervisor'], supervisor: heard });
+    await expect(sam.change(id, { mode: 'barge' })).rejects.toMatchObject({ code: 'agent_consulting' });
+    await sam.stop(id);
+    await caller.hangup();
   });
 });

@@ -1,10 +1,12 @@
 /** A self-signed certificate for tests, made on the spot (X.509 v3, P-256, for localhost and loopback addresses). */
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 
 export interface TestCertificate {
   /** PEM */
   readonly cert: string;
   readonly key: string;
+  /** SHA-256 of its public key, base64: by this Chromium is told to trust it (--ignore-certificate-errors-spki-list). */
+  readonly keyHash: string;
 }
 
 function der(tag: number, ...parts: readonly Buffer[]): Buffer {
@@ -44,6 +46,9 @@ export function testCertificate(): TestCertificate {
   const base64 = sequence(body, algorithm, signature).toString('base64').replace(/.{64}/g, '$&\n');
   return {
     cert: `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`,
+    keyHash: createHash('sha256')
+      .update(publicKey.export({ type: 'spki', format: 'der' }))
+      .digest('base64'),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   };
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ApiClient } from './api-client.ts';
+import type { TestCertificate } from './certificate.ts';
 import { freePort, isFree, rtpRange } from './ports.ts';
 import { Child, processGroup } from './process.ts';
 import type { Exit } from './process.ts';
@@ -35,6 +36,8 @@ export interface EarshotOptions {
   readonly moreUsers?: readonly (Readonly<Record<string, unknown>> & { readonly id: string })[];
   /** media.codecs; default PCMU and PCMA. */
   readonly codecs?: readonly string[];
+  /** With one the WebSocket listener is a secure one, and there is none without TLS. */
+  readonly certificate?: TestCertificate;
   /** How many RTP ports it has; a leg takes two. */
   readonly rtpPorts?: number;
 }
@@ -59,11 +62,13 @@ export class Earshot {
   readonly trunkPort: number;
   readonly rtpPorts: readonly [number, number];
   readonly base: string;
+  /** Where phones in browsers register. */
+  readonly webSocketUrl: string;
   readonly #child: Child;
   readonly #folder: string;
   #stopped: Promise<Exit> | null = null;
 
-  private constructor(child: Child, folder: string, ports: Ports) {
+  private constructor(child: Child, folder: string, ports: Ports, secure: boolean) {
     this.#child = child;
     this.#folder = folder;
     this.sipPort = ports.sip;
@@ -72,6 +77,7 @@ export class Earshot {
     this.trunkPort = ports.trunk;
     this.rtpPorts = [ports.rtp, ports.rtp + ports.rtpCount - 1];
     this.base = `http://127.0.0.1:${ports.api}`;
+    this.webSocketUrl = `${secure ? 'wss' : 'ws'}://127.0.0.1:${ports.ws}`;
   }
 
   /** Resolves once phones can register. Throws with the server's output if it does not come up. */
@@ -85,12 +91,16 @@ export class Earshot {
     };
     const folder = mkdtempSync(join(tmpdir(), 'earshot-'));
     const file = join(folder, 'earshot.json');
-    writeFileSync(file, JSON.stringify(configuration(ports, options), null, 2));
+    writeFileSync(file, JSON.stringify(configuration(ports, options, folder), null, 2));
+    if (options.certificate !== undefined) {
+      for (const name of ['cert', 'key'] as const)
+        writeFileSync(join(folder, `${name}.pem`), options.certificate[name]);
+    }
     const child = new Child('earshot', process.execPath, ['src/main.ts', '--config', file], {
       cwd: ROOT,
       env: { EARSHOT_DATA: join(folder, 'data'), ...options.env },
     });
-    const earshot = new Earshot(child, folder, ports);
+    const earshot = new Earshot(child, folder, ports, options.certificate !== undefined);
     try {
       await until(
         'GET /health/ready',
@@ -181,13 +191,19 @@ function tokenOf(id: string): string {
   return `token-of-${id}-for-tests`;
 }
 
-function configuration(ports: Ports, options: EarshotOptions): Record<string, unknown> {
+function configuration(ports: Ports, options: EarshotOptions, folder: string): Record<string, unknown> {
+  const secure = options.certificate !== undefined;
   const ids = Object.keys(PEOPLE) as PersonId[];
   const everyone = [...ids, ...(options.moreUsers ?? []).map(({ id }) => id)];
   return {
     sip: {
-      listen: [`udp://127.0.0.1:${ports.sip}`, `tcp://127.0.0.1:${ports.sip}`, `ws://127.0.0.1:${ports.ws}`],
+      listen: [
+        `udp://127.0.0.1:${ports.sip}`,
+        `tcp://127.0.0.1:${ports.sip}`,
+        `${secure ? 'wss' : 'ws'}://127.0.0.1:${ports.ws}`,
+      ],
       domain: DOMAIN,
+      ...(secure ? { tls: { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') } } : {}),
       ...(realDrachtio === null ? {} : { server: 'drachtio', drachtio: realDrachtio }),
     },
     media: {
