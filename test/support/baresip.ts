@@ -14,7 +14,8 @@ import { Child, requireProgram } from './process.ts';
 import type { Person } from './server.ts';
 import { SAMPLE_RATE, Sine } from './tones.ts';
 import { until } from './until.ts';
-import { readGrowingWav, writeWav } from './wav.ts';
+import { writeWav } from '../../src/robot/wav.ts';
+import { readGrowingWav } from './wav.ts';
 
 const TONE_SECONDS = 60;
 const RECORDING = '-dec.wav'; // as its sndfile module names what it decoded

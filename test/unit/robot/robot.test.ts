@@ -83,9 +83,9 @@ describe('WAV files', () => {
       writeWav(path, Int16Array.of(0, 1, -32768, 32767));
       expect([...readWav(path)]).toEqual([0, 1, -32768, 32767]);
       for (const [bytes, message] of [
-        [Buffer.from('nonsense'), /no WAV file/],
-        [Buffer.from('RIFF\0\0\0\0WAVE'), /has no audio/],
-        [Buffer.from('RIFF\0\0\0\0WAVEdata\x04\0\0\0abcd'), /not 8 kHz, 16 bit, mono/],
+        [Buffer.from('nonsense'), /x\.wav: not a WAV file/],
+        [Buffer.from('RIFF\0\0\0\0WAVE'), /x\.wav: there is no data/],
+        [Buffer.from('RIFF\0\0\0\0WAVEdata\x04\0\0\0abcd'), /x\.wav: the format \(fmt\) does not come before/],
       ] as const) {
         writeFileSync(path, bytes);
         expect(() => readWav(path)).toThrow(message);
