@@ -24,6 +24,8 @@ export interface FreeSwitchEngineOptions {
   readonly music?: string;
   /** After so many seconds without a packet `onSilence` is told of a peer that should send. Default 10. */
   readonly silenceSeconds?: number;
+  /** Where Earshot is killed or cut off, its calls on a FreeSWITCH end after so many seconds. Default 60. */
+  readonly leaseSeconds?: number;
   readonly log?: Log;
 }
 
@@ -52,13 +54,14 @@ export class FreeSwitchEngine implements MediaEngine {
     codecs: wanted,
     music = MUSIC,
     silenceSeconds = 10,
+    leaseSeconds = 60,
     log: given,
   }: FreeSwitchEngineOptions) {
     const log = given ?? (() => undefined);
     const codecs = wanted.filter((name) => name === 'PCMU' || name === 'PCMA');
     if (codecs.length === 0) throw new RangeError('media.codecs: PCMU or PCMA is wanted among them');
     if (servers.length === 0) throw new RangeError('media.freeswitch: at least one server is wanted');
-    this.#servers = servers.map((address) => new FreeSwitch({ address, sip, log }));
+    this.#servers = servers.map((address) => new FreeSwitch({ address, sip, log, leaseSeconds }));
     const hold: PlaySource = { kind: 'file', path: music, loop: true };
     this.#context = {
       codecs,

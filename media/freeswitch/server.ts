@@ -10,6 +10,7 @@ import { isIP } from 'node:net';
 import Mrf from 'drachtio-fsmrf';
 import type { FsEndpoint, FsMediaServer } from 'drachtio-fsmrf';
 import { MediaError } from '../engine.ts';
+import { Lease, OWNER_HEADER } from './lease.ts';
 import { probe, SIP_PROFILE } from './probe.ts';
 import type { FreeSwitchAddress } from './probe.ts';
 
@@ -24,6 +25,8 @@ export interface FreeSwitchOptions {
   readonly address: FreeSwitchAddress;
   readonly sip: SipCaller;
   readonly log: Log;
+  /** After so long without Earshot its channels end. */
+  readonly leaseSeconds: number;
 }
 
 const COMMAND_MS = 5000;
@@ -46,9 +49,11 @@ export class FreeSwitch {
   #told = '';
   /** Told once when the connection is lost: what waits for an answer, and the calls. */
   readonly #onLost = new Set<(error: MediaError) => void>();
+  readonly #lease: Lease;
 
   constructor(options: FreeSwitchOptions) {
     this.#options = options;
+    this.#lease = new Lease(options.leaseSeconds);
   }
 
   get name(): string {
@@ -70,6 +75,12 @@ export class FreeSwitch {
     this.#state = { kind: 'connecting' };
     try {
       const media = await this.#connect();
+      try {
+        await this.#lease.begin((text) => answerOf(media, text));
+      } catch (error) {
+        media.disconnect();
+        throw error;
+      }
       if (this.#is('closed')) media.disconnect();
       else this.#up(media);
     } catch (error) {
@@ -85,9 +96,7 @@ export class FreeSwitch {
 
   /** The reply to an API command; commands are carried out in the order in which they are given. @throws MediaError */
   command(text: string): Promise<string> {
-    return this.#bounded(COMMAND_MS, true, (media) => {
-      return new Promise((resolve) => media.conn.api(text, (reply) => resolve(reply.getBody())));
-    });
+    return this.#bounded(COMMAND_MS, true, (media) => replyTo(media, text));
   }
 
   /** Several commands, written at once. @throws MediaError */
@@ -98,7 +107,8 @@ export class FreeSwitch {
   /** A channel that is answered; `latch`: its peer is behind NAT. @throws MediaError */
   createEndpoint(remoteSdp: string, latch: boolean): Promise<FsEndpoint> {
     return this.#bounded(CONNECT_MS, false, async (media, abandoned) => {
-      const made = await media.createEndpoint({ remoteSdp, headers: { 'X-Earshot-Rtp': latch ? 'latch' : 'fixed' } });
+      const headers = { 'X-Earshot-Rtp': latch ? 'latch' : 'fixed', [OWNER_HEADER]: this.#lease.owner };
+      const made = await media.createEndpoint({ remoteSdp, headers });
       if (abandoned()) await made.destroy();
       return made;
     });
@@ -113,6 +123,7 @@ export class FreeSwitch {
   close(): void {
     const state = this.#state;
     this.#state = { kind: 'closed' };
+    this.#lease.drop();
     if (state.kind === 'waiting') clearTimeout(state.timer);
     if (state.kind === 'up') state.media.disconnect();
     this.#tell(new MediaError('closed', 'the media engine is closed'));
@@ -157,6 +168,12 @@ export class FreeSwitch {
     const lost = (): void => this.#lost(media, 'the connection is lost');
     media.conn.on('error', lost);
     media.conn.on('esl::end', lost);
+    this.#lease.keep(
+      (text) => this.command(text),
+      (error) => {
+        if (this.isUp) this.#options.log('error', `FreeSWITCH ${this.name}: ${String(error)}`);
+      },
+    );
     this.#options.log('info', `FreeSWITCH ${this.name}: up`);
   }
 
@@ -175,6 +192,7 @@ export class FreeSwitch {
 
   #wait(fault: string): void {
     this.#fault = fault;
+    this.#lease.drop();
     const delay = this.#delay;
     this.#delay = Math.min(2 * delay, MAX_DELAY_MS);
     const timer = setTimeout(() => {
@@ -228,4 +246,16 @@ export class FreeSwitch {
       }, fail);
     });
   }
+}
+
+function replyTo(media: FsMediaServer, text: string): Promise<string> {
+  return new Promise((resolve) => media.conn.api(text, (reply) => resolve(reply.getBody())));
+}
+
+/** As `replyTo`, on a connection that is not in use yet. @throws Error where none comes in time */
+function answerOf(media: FsMediaServer, text: string): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${String(COMMAND_MS / 1000)} s`)), COMMAND_MS);
+  media.conn.api(text, (reply) => resolve(reply.getBody()));
+  return promise.finally(() => clearTimeout(timer));
 }

@@ -1,6 +1,9 @@
 /** The engine freeswitch keeps the contract of every engine, on a real FreeSWITCH; calls reach it by the SIP server under test. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Bridge } from '../../../media/engine.ts';
 import { createFreeSwitchEngine } from '../../../media/freeswitch/index.ts';
@@ -68,6 +71,16 @@ async function control(): Promise<{ host: string; port: number; secret: string }
   return { ...server.control, secret };
 }
 
+/** The channels of a FreeSWITCH, by their identifiers. */
+async function channels({ host, port, secret }: Peer): Promise<string[]> {
+  const socket = connect(port, host);
+  socket.write(`auth ${secret}\n\napi show channels as json\n\nexit\n\n`);
+  let text = '';
+  for await (const chunk of socket.setEncoding('utf8')) text += String(chunk);
+  const list = JSON.parse(/\{.*\}/s.exec(text)?.[0] ?? '{}') as { rows?: { uuid: string }[] };
+  return (list.rows ?? []).map(({ uuid }) => uuid);
+}
+
 if (realFreeSwitch === null) {
   describe('media engine freeswitch', () => {
     it('is not tested on a real FreeSWITCH, and the run says so', () => {
@@ -128,4 +141,41 @@ if (realFreeSwitch === null) {
       second.close();
     });
   });
+  it(
+    'what a killed Earshot leaves behind ends by itself, and nothing of another one',
+    { timeout: 60_000 },
+    async () => {
+      const sip = createMediaCaller(await control(), realClock, () => undefined);
+      await sip.start();
+      closers.push(() => sip.close());
+      const engine = await createFreeSwitchEngine({ servers, sip, codecs: ['PCMU'], leaseSeconds: 4 });
+      closers.push(() => engine.close());
+      const lost: string[] = [];
+      const bridge = await engine.createBridge('one that lives', {
+        onDtmf: () => undefined,
+        onSilence: () => undefined,
+        onLevels: () => undefined,
+        onLost: ({ message }) => lost.push(message),
+      });
+      await bridge.createEndpoint({ id: 'agent' });
+      const living = await channels(realFreeSwitch!);
+
+      const child = spawn(process.execPath, [fileURLToPath(new URL('abandoned.ts', import.meta.url))], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(child.stdout, 'data');
+      const abandoned = (await channels(realFreeSwitch!)).filter((uuid) => !living.includes(uuid));
+      expect(abandoned).toHaveLength(2);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      expect(await channels(realFreeSwitch!)).toEqual(expect.arrayContaining(abandoned));
+
+      for (let left = abandoned; left.length > 0; await new Promise((resolve) => setTimeout(resolve, 200))) {
+        const now = await channels(realFreeSwitch!);
+        left = abandoned.filter((uuid) => now.includes(uuid));
+      }
+      expect(lost).toEqual([]);
+      expect(await channels(realFreeSwitch!)).toEqual(expect.arrayContaining(living));
+    },
+  );
 }
