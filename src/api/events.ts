@@ -8,6 +8,7 @@
 import type { Request, Response } from 'express';
 import type { ControlEvent, ControlService } from '../control/service.ts';
 import type { Auth, Identity } from './auth.ts';
+import { beginStream, demandRoom } from './event-stream.ts';
 import { HttpProblem } from './problem.ts';
 
 /** Wait of a browser before it reconnects, ms. */
@@ -129,19 +130,8 @@ export function createEventStreams(options: EventOptions): EventStreams {
     },
 
     open(req, res, identity, lastId) {
-      if (clients.size >= maxClients) {
-        const headers = { 'Retry-After': '10' };
-        throw new HttpProblem('too_many_requests', 'Too many event streams are open.', { headers });
-      }
-      res.status(200);
-      res.setHeader('Content-Type', 'text/event-stream; charset=utf-8');
-      res.setHeader('X-Accel-Buffering', 'no');
-      if (req.method === 'HEAD') {
-        res.end();
-        return;
-      }
-      req.socket.setNoDelay(true);
-      req.socket.setTimeout(0);
+      demandRoom(clients.size, maxClients, 'events');
+      if (!beginStream(req, res)) return;
       const client: Client = {
         res,
         identity,

@@ -5,7 +5,7 @@
 import type { Request, Response } from 'express';
 import type { ControlService } from '../control/service.ts';
 import type { Auth, Identity } from './auth.ts';
-import { HttpProblem } from './problem.ts';
+import { beginStream, demandRoom } from './event-stream.ts';
 
 export interface LevelStreams {
   /** Answers a request with the levels of a call. Throws as `watchLevels`, and `too_many_requests`. */
@@ -57,11 +57,7 @@ export function createLevelStreams({ control, auth, maxClients }: LevelOptions):
     },
 
     open(req, res, identity, callId) {
-      if (clients.size >= maxClients) {
-        throw new HttpProblem('too_many_requests', 'Too many streams of levels are open.', {
-          headers: { 'Retry-After': '10' },
-        });
-      }
+      demandRoom(clients.size, maxClients, 'levels');
       const client: Client = { res, identity, stop: () => undefined };
       client.stop = control.watchLevels({ userId: identity.user.id }, callId, {
         onLevels(levels) {
@@ -75,16 +71,7 @@ export function createLevelStreams({ control, auth, maxClients }: LevelOptions):
       res.on('close', () => {
         drop(client);
       });
-      res.status(200);
-      res.setHeader('Content-Type', 'text/event-stream; charset=utf-8');
-      res.setHeader('X-Accel-Buffering', 'no');
-      if (req.method === 'HEAD') {
-        end(client);
-        return;
-      }
-      req.socket.setNoDelay(true);
-      req.socket.setTimeout(0);
-      res.write('retry: 2000\n\n');
+      if (beginStream(req, res)) res.write('retry: 2000\n\n');
     },
 
     endSession(sessionKey) {

@@ -70,6 +70,16 @@ function connect(end: ToneEndpoint, made: WebrtcLeg): void {
   end.connect(remote!.address, remote!.port);
 }
 
+/** A browser that called, and was answered. */
+async function answered() {
+  const end = await thread();
+  const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
+  const made = await leg(end, { offer: await peer.offer() });
+  await peer.accept(made.localSdp);
+  connect(end, made);
+  return { end, peer, made };
+}
+
 /** Both hear the other's tone and nothing else. */
 async function heardBothWays(peer: BrowserPeer, end: ToneEndpoint): Promise<void> {
   await until('the browser to be connected', async () => (await peer.state()) === 'connected');
@@ -88,11 +98,7 @@ async function heardBothWays(peer: BrowserPeer, end: ToneEndpoint): Promise<void
 
 describe('a WebRTC leg', () => {
   it('answers a browser, and both hear each other', async () => {
-    const end = await thread();
-    const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
-    const made = await leg(end, { offer: await peer.offer() });
-    await peer.accept(made.localSdp);
-    connect(end, made);
+    const { end, peer, made } = await answered();
     await heardBothWays(peer, end);
     expect(made.agreed?.negotiated).toMatchObject({ codec: 'PCMU', direction: 'sendrecv', ptime: 20, dtmf: true });
     expect(new Set(end.received.map((packet) => packet.payloadType))).toContain(0);
@@ -119,11 +125,7 @@ describe('a WebRTC leg', () => {
   });
 
   it('is held and resumed by the browser, and keeps its way', async () => {
-    const end = await thread();
-    const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
-    const made = await leg(end, { offer: await peer.offer() });
-    await peer.accept(made.localSdp);
-    connect(end, made);
+    const { end, peer, made } = await answered();
     await heardBothWays(peer, end);
 
     await peer.direction('inactive');
@@ -138,11 +140,7 @@ describe('a WebRTC leg', () => {
   });
 
   it('follows an ICE restart', async () => {
-    const end = await thread();
-    const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
-    const made = await leg(end, { offer: await peer.offer() });
-    await peer.accept(made.localSdp);
-    connect(end, made);
+    const { end, peer, made } = await answered();
     await heardBothWays(peer, end);
     const before = /^a=ice-ufrag:(.*)$/m.exec(made.localSdp)?.[1];
     await peer.accept(await made.answer(await peer.offer(undefined, true)));
@@ -151,11 +149,7 @@ describe('a WebRTC leg', () => {
   });
 
   it('takes an answer to a further offer of its own', async () => {
-    const end = await thread();
-    const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
-    const made = await leg(end, { offer: await peer.offer() });
-    await peer.accept(made.localSdp);
-    connect(end, made);
+    const { end, peer, made } = await answered();
     await made.accept(await peer.answer(made.offer()));
     await heardBothWays(peer, end);
   });
