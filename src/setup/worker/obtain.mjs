@@ -60,7 +60,13 @@ function explain({ reason, missing }, file) {
 }
 
 async function obtain(root, { version, binary }) {
-  if (await fetchPrebuilt(version, binary)) return say('the prebuilt worker was taken');
+  try {
+    await fetchPrebuilt(version, binary);
+    return say('the prebuilt worker was taken');
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    say(`no prebuilt worker: ${error.message}`);
+  }
   const missing = await missingPackages('worker');
   if (missing.length > 0) await installPackages(missing, 'installing Debian packages for the mediasoup worker');
   if (workerBinary(root) !== null) return; // It was there; only its libraries were not.

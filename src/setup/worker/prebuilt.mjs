@@ -2,8 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname, join } from 'node:path';
+import { SetupError, say } from '../say.mjs';
 import { worksHere } from './probe.mjs';
 
+const RELEASES = 'https://github.com/versatica/mediasoup/releases/download';
 const ANSWER_MS = 5_000;
 const DOWNLOAD_MS = 120_000;
 
@@ -13,21 +15,26 @@ function archiveName(version) {
   return `mediasoup-worker-${version}-${process.platform}-${process.arch}${kernel}.tgz`;
 }
 
+/** What went wrong with a request, in a few words. */
+const reasonOf = (error) => error.cause?.code ?? error.cause?.message ?? error.message;
+
+/**
+ * @param {string} url
+ * @throws {SetupError} why there is nothing
+ */
 async function download(url) {
   const abort = new AbortController();
-  const late = setTimeout(() => abort.abort(), ANSWER_MS);
+  let late = setTimeout(() => abort.abort(new Error(`no answer in ${ANSWER_MS / 1000} s`)), ANSWER_MS);
   try {
     const response = await fetch(url, { signal: abort.signal });
+    if (!response.ok) throw new SetupError(`the answer was ${response.status}`);
     clearTimeout(late);
-    if (!response.ok) return null;
-    const limit = setTimeout(() => abort.abort(), DOWNLOAD_MS);
-    try {
-      return Buffer.from(await response.arrayBuffer());
-    } finally {
-      clearTimeout(limit);
-    }
-  } catch {
-    return null; // Not reachable from here: the sources are built.
+    late = setTimeout(() => abort.abort(new Error(`not whole after ${DOWNLOAD_MS / 1000} s`)), DOWNLOAD_MS);
+    const size = Number(response.headers.get('content-length'));
+    say(`downloading the prebuilt worker${size > 0 ? ` (${(size / 1e6).toFixed(1)} MB)` : ''}`);
+    return Buffer.from(await response.arrayBuffer());
+  } catch (error) {
+    throw error instanceof SetupError ? error : new SetupError(reasonOf(error));
   } finally {
     clearTimeout(late);
   }
@@ -36,25 +43,26 @@ async function download(url) {
 /**
  * Upstream's prebuilt worker, put at `target` where it can be had and runs on this machine.
  * MEDIASOUP_WORKER_PREBUILT_DOWNLOAD_BASE_URL and MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD mean what they mean upstream.
- * @returns {Promise<boolean>} whether it is there now
+ * @returns {Promise<void>}
+ * @throws {SetupError} why it is not there
  */
 export async function fetchPrebuilt(version, target) {
-  if (process.env.MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD) return false;
-  const base =
-    process.env.MEDIASOUP_WORKER_PREBUILT_DOWNLOAD_BASE_URL ??
-    'https://github.com/versatica/mediasoup/releases/download';
-  const archive = await download(`${base}/${version}/${archiveName(version)}`);
-  if (archive === null) return false;
+  if (process.env.MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD) {
+    throw new SetupError('MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD is set');
+  }
+  const url = `${process.env.MEDIASOUP_WORKER_PREBUILT_DOWNLOAD_BASE_URL || RELEASES}/${version}/${archiveName(version)}`;
+  const archive = await download(url).catch((error) => {
+    throw new SetupError(`${url}: ${error.message}`);
+  });
   mkdirSync(dirname(target), { recursive: true });
   const scratch = mkdtempSync(join(dirname(target), 'prebuilt-'));
   try {
     const unpacked = spawnSync('tar', ['-xzf', '-', '-C', scratch, 'mediasoup-worker'], { input: archive });
-    if (unpacked.status !== 0) return false;
+    if (unpacked.status !== 0) throw new SetupError(`${url}: the archive is damaged`);
     const binary = join(scratch, 'mediasoup-worker');
     chmodSync(binary, 0o755);
-    if (!worksHere(binary)) return false;
+    if (!worksHere(binary)) throw new SetupError(`${url}: this worker does not run here`);
     renameSync(binary, target);
-    return true;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
