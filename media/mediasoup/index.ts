@@ -29,7 +29,7 @@ export interface MediasoupEngineOptions {
    * where it is the first, and never in an offer to a plain RTP peer.
    */
   readonly codecs: readonly string[];
-  /** Media threads. Default: one less than there are cores, at least one. */
+  /** Media threads, and as many mediasoup workers. Default: one less than there are cores, at least one. */
   readonly threads?: number;
   /** Hold music: WAV, mono, 16 bit, 8 or 16 kHz. */
   readonly music?: string;
@@ -52,15 +52,17 @@ export async function createMediasoupEngine(options: MediasoupEngineOptions): Pr
   const sounds = new SoundCache();
   const music = options.music ?? MUSIC;
   const log = options.log ?? (() => undefined);
+  const threads = options.threads ?? Math.max(1, availableParallelism() - 1);
   const workers = new WebrtcWorkers({
     address: options.address,
     ...(options.announcedAddress === undefined ? {} : { announcedAddress: options.announcedAddress }),
     ports: options.rtpPorts,
     binary: options.workerBinary ?? process.env['MEDIASOUP_WORKER_BIN'],
+    processes: threads,
     log,
   });
   const engine = new EmbeddedEngine({
-    threads: options.threads ?? Math.max(1, availableParallelism() - 1),
+    threads,
     thread: {
       address: options.address,
       music: await sounds.load(music),

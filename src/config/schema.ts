@@ -84,7 +84,12 @@ export const mediaSchema = z
       .min(1)
       .default(['PCMU', 'PCMA'])
       .describe('Offered and accepted codecs, the preferred one first'),
-    threads: z.int().min(1).max(64).optional().describe('Media threads; default: one less than there are cores'),
+    threads: z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Media threads, and as many mediasoup workers; default: one less than there are cores'),
     iceServers: z
       .array(
         z.strictObject({

@@ -29,13 +29,7 @@ afterAll(() => browser.close());
 
 beforeEach(async () => {
   lost = [];
-  workers = new WebrtcWorkers({
-    address: '127.0.0.1',
-    ports: [20000, 29999],
-    binary: process.env['MEDIASOUP_WORKER_BIN'],
-    log: () => undefined,
-  });
-  await workers.start();
+  workers = await started(1);
   page = await openPage(browser);
 });
 afterEach(async () => {
@@ -44,6 +38,18 @@ afterEach(async () => {
   workers.close();
   await page.close();
 });
+
+async function started(processes: number): Promise<WebrtcWorkers> {
+  const made = new WebrtcWorkers({
+    address: '127.0.0.1',
+    ports: [20000, 29999],
+    binary: process.env['MEDIASOUP_WORKER_BIN'],
+    processes,
+    log: () => undefined,
+  });
+  await made.start();
+  return made;
+}
 
 /** The leg's socket in the RTP thread, here a phone with a tone. */
 async function thread(): Promise<ToneEndpoint> {
@@ -171,12 +177,12 @@ describe('a WebRTC leg', () => {
     const end = await thread();
     const peer = await BrowserPeer.open(page, 'browser', TONES.supervisor);
     const made = await leg(end, { offer: await peer.offer() });
-    const { pid } = workers;
+    const [pid] = workers.pids;
     process.kill(pid!, 'SIGKILL');
     await until('the leg to be lost', () => lost.length > 0);
     expect(lost).toEqual(['engine_lost']);
     await expect(made.answer('v=0')).rejects.toMatchObject({ code: 'closed' });
-    await until('another worker', () => workers.available && workers.pid !== pid);
+    await until('another worker', () => workers.available && workers.pids[0] !== pid);
     const second = await BrowserPeer.open(page, 'browser', TONES.supervisor);
     const again = await leg(end, { offer: await second.offer() });
     connect(end, again);
@@ -199,6 +205,34 @@ describe('a WebRTC leg', () => {
 });
 
 describe('the workers', () => {
+  it('share the legs; where one dies the legs on the others go on, and new ones come to them meanwhile', async () => {
+    const pool = await started(2);
+    const closed: string[] = [];
+    try {
+      expect(pool.pids).toHaveLength(2);
+      const routers = [];
+      for (const name of ['first', 'second', 'third']) {
+        const router = await pool.createRouter([]);
+        router.observer.once('close', () => closed.push(name));
+        routers.push(router);
+      }
+      process.kill(pool.pids[1]!, 'SIGKILL');
+      await until('the leg on it to be lost', () => closed.length > 0);
+      expect(closed).toEqual(['second']);
+      expect([pool.available, pool.reason]).toEqual([true, undefined]);
+      expect((await pool.createRouter([])).closed).toBe(false);
+      await until('another worker', () => pool.pids.length === 2);
+      // It has the fewest legs: the next one is lost with it.
+      (await pool.createRouter([])).observer.once('close', () => closed.push('fifth'));
+      process.kill(pool.pids[1]!, 'SIGKILL');
+      await until('the leg on the new one to be lost', () => closed.length > 1);
+      expect(closed).toEqual(['second', 'fifth']);
+      expect(routers.map((router) => router.closed)).toEqual([false, true, false]);
+    } finally {
+      pool.close();
+    }
+  });
+
   it('say that WebRTC is off, and how to turn it on, where there is no binary', async () => {
     const told: string[] = [];
     const none = new WebrtcWorkers({

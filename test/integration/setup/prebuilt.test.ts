@@ -141,7 +141,7 @@ it('is downloaded once, proved to run, kept outside the checkout, and used', asy
   });
   try {
     await workers.start();
-    expect(readFileSync(`/proc/${workers.pid}/cmdline`, 'utf8')).toContain(first.binary);
+    expect(readFileSync(`/proc/${workers.pids[0]}/cmdline`, 'utf8')).toContain(first.binary);
     (await workers.createRouter([])).close();
   } finally {
     workers.close();
