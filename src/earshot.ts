@@ -14,7 +14,7 @@ import type { CallView } from './call/views.ts';
 import type { Config } from './config/schema.ts';
 import { teamsOf } from './control/directory.ts';
 import { createControl, type Control } from './control/index.ts';
-import type { Clock } from './control/ports.ts';
+import type { Clock, Signalling } from './control/ports.ts';
 import type { Log } from './log.ts';
 import { mediaMetrics, poolMetrics, sipMetrics, storeMetrics, threadMetrics } from './metrics.ts';
 import { createMediaCaller, createSignalling, type MediaCaller, type SrfOptions } from './sip/index.ts';
@@ -130,7 +130,10 @@ export async function startEarshot(config: Config, { data, log, signal }: Earsho
           config,
           webrtc: media.webrtc,
           version,
-          health: () => ({ ready: state === 'ready', parts: parts(state, store, media) }),
+          health: () => ({
+            ready: state === 'ready' && signalling.connected,
+            parts: parts(state, signalling, store, media),
+          }),
           metrics: [...sipMetrics(sip?.server ?? null), ...mediaMetrics(media), ...metrics, ...storeMetrics(store)],
           archive: store,
           ...(sip === null ? {} : { sipListen: sip.server.listen }),
@@ -264,11 +267,11 @@ function teamsOfCall(config: Config): (call: CallView) => readonly string[] {
   };
 }
 
-function parts(state: string, store: Store, media: MediaEngine): Record<string, string> {
+function parts(state: string, { connected }: Signalling, store: Store, media: MediaEngine): Record<string, string> {
   const { failing } = store.status;
   const { available, reason } = media.webrtc;
   return {
-    sip: state === 'ready' ? 'ok' : state,
+    sip: state !== 'ready' ? state : connected ? 'ok' : 'the connection to the SIP server is lost; reconnecting',
     media: media.name,
     webrtc: available ? 'ok' : (reason ?? 'off'),
     store: failing === null ? 'ok' : `failing: ${failing}`,

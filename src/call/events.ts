@@ -82,6 +82,8 @@ export type CallEvent =
   | { readonly type: 'matrixConfirmed'; readonly version: number }
   | { readonly type: 'matrixFailed'; readonly version: number; readonly detail: string }
   | { readonly type: 'mediaLost'; readonly detail: string }
+  /** The connection to the SIP server is gone, and every dialog with it: nobody has hung up. */
+  | { readonly type: 'signallingLost' }
   /** The phone's second call: a consult of the first one. Makes a second leg for the same person. */
   | { readonly type: 'secondCall'; readonly by: Person; readonly to: Party }
   /** REFER of a party's phone: to someone else (blind), or to the leg it already consults with. */

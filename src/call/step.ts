@@ -72,6 +72,9 @@ function apply(work: Work, event: CallEvent): void {
       note(work, 'media.lost', null, { detail: event.detail });
       for (const s of openSupervisions(call)) endSupervision(work, s, 'media_failed');
       return endCall(work, 'media_failed');
+    case 'signallingLost':
+      if (!over(call)) note(work, 'signalling.lost', null, {});
+      return endCall(work, 'signalling_lost');
     case 'shutdown':
       endCall(work, 'shutdown');
       return close(work);

@@ -77,7 +77,10 @@ export class Line {
   /** An incoming call: its media first, so that nobody is rung for a call that cannot be answered. */
   receive(incoming: IncomingCall, options: { keys: boolean; begin: boolean }): void {
     this.#incoming = incoming;
-    incoming.onCancel(() => this.#post({ type: 'failed', leg: this.id, status: 487, reason: 'cancelled' }));
+    incoming.onCancel((signallingLost) => {
+      if (signallingLost) this.#post({ type: 'signallingLost' });
+      else this.#post({ type: 'failed', leg: this.id, status: 487, reason: 'cancelled' });
+    });
     this.#media = this.#createEndpoint({
       ...(incoming.offer === null ? {} : { offer: incoming.offer }),
       signallingAddress: incoming.remoteAddress,
@@ -192,7 +195,9 @@ export class Line {
 
   #events(endpoint: Endpoint): DialogEvents {
     return {
-      onBye: (reason) => this.#post({ type: 'gone', leg: this.id, reason }),
+      onBye: (reason, signallingLost) => {
+        this.#post(signallingLost ? { type: 'signallingLost' } : { type: 'gone', leg: this.id, reason });
+      },
       onOffer: async (sdp) => {
         const answer = await this.#negotiate(() => endpoint.answer(sdp));
         this.#tellDirection(endpoint);

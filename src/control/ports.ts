@@ -60,8 +60,11 @@ export interface Dialog {
 }
 
 export interface DialogEvents {
-  /** The peer sent BYE, or the dialog is lost (session timer, ACK timeout). Once. */
-  onBye(reason: string): void;
+  /**
+   * The peer sent BYE, or the dialog is lost (session timer, ACK timeout). Once. `signallingLost`: the connection to the SIP
+   * server is, and with it every dialog.
+   */
+  onBye(reason: string, signallingLost: boolean): void;
   /** re-INVITE or UPDATE with an offer: resolve with our answer; a LegFailure thrown is answered as it says. */
   onOffer(sdp: string): Promise<string>;
   /** re-INVITE without SDP: resolve with our offer; its answer then comes to `onAnswer`. */
@@ -113,8 +116,11 @@ export interface IncomingCall {
   answer(localSdp: string): Promise<Dialog>;
   /** Idempotent; does nothing after answer. */
   reject(status: number, reason: string): void;
-  /** The caller gave up before the answer. Delivered at once when it has happened already. */
-  onCancel(listener: () => void): void;
+  /**
+   * The caller gave up before the answer, or the connection to the SIP server is lost (`signallingLost`). Delivered at once
+   * when it has happened already.
+   */
+  onCancel(listener: (signallingLost: boolean) => void): void;
 }
 
 export interface SignallingEvents {
@@ -126,6 +132,8 @@ export interface SignallingEvents {
 export interface Signalling {
   /** Resolves once phones can register. */
   start(events: SignallingEvents): Promise<void>;
+  /** Whether phones can register at this moment: the SIP server may have gone. */
+  readonly connected: boolean;
   contacts(userId: string): readonly ContactView[];
   /** Resolves with the dialog when a phone has answered (ACK sent); rejects with LegFailure. */
   dial(request: DialRequest): Promise<Dialog>;

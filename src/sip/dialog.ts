@@ -56,7 +56,7 @@ export class SipDialog implements Dialog {
     this.sipId = { ...dialog.sip };
     this.#forget = context.loss.add(() => {
       context.orphaned(dialog.id);
-      this.#lost('the connection to the SIP server was lost');
+      this.#lost('the connection to the SIP server was lost', true);
     });
     this.#listen();
   }
@@ -327,11 +327,11 @@ export class SipDialog implements Dialog {
     detached(this.#context.log, 'BYE', this.#bye('dialog lost'));
   }
 
-  #lost(reason: string): void {
+  #lost(reason: string, signallingLost = false): void {
     if (this.#state === 'ended') return;
     this.#end(reason);
-    if (this.#events === null) this.#early.push((events) => events.onBye(reason));
-    else this.#events.onBye(reason);
+    if (this.#events === null) this.#early.push((events) => events.onBye(reason, signallingLost));
+    else this.#events.onBye(reason, signallingLost);
   }
 
   #end(reason: string): void {

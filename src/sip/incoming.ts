@@ -39,8 +39,8 @@ export class SipIncomingCall implements IncomingCall {
   readonly #response: SrfResponse;
   readonly #reliable: boolean;
   #state: 'offered' | 'answering' | 'answered' | 'ended' = 'offered';
-  #cancelled = false;
-  #onCancel: (() => void)[] = [];
+  #cancelled: { readonly signallingLost: boolean } | null = null;
+  #onCancel: ((signallingLost: boolean) => void)[] = [];
   #cancelRepeat: (() => void) | null = null;
   #failAnswer: ((failure: LegFailure) => void) | null = null;
   readonly #forget: () => void;
@@ -58,8 +58,12 @@ export class SipIncomingCall implements IncomingCall {
     this.replaces = facts.replaces;
     this.remoteAddress = normaliseAddress(request.source_address);
     this.sipCallId = request.get('Call-ID') ?? '';
-    request.on('cancel', () => guarded(context.log, 'CANCEL', () => this.#giveUp(487, 'Request Terminated')));
-    this.#forget = context.loss.add(() => this.#giveUp(503, 'The connection to the SIP server was lost'));
+    request.on('cancel', () =>
+      guarded(context.log, 'CANCEL', () => this.#giveUp(new LegFailure(487, 'Request Terminated'), false)),
+    );
+    this.#forget = context.loss.add(() => {
+      this.#giveUp(new LegFailure(503, 'The connection to the SIP server was lost'), true);
+    });
   }
 
   progress(status: 180 | 183, sdp?: string): void {
@@ -76,7 +80,7 @@ export class SipIncomingCall implements IncomingCall {
   }
 
   async answer(localSdp: string): Promise<Dialog> {
-    if (this.#cancelled) throw new LegFailure(487, 'Request Terminated');
+    if (this.#cancelled !== null) throw new LegFailure(487, 'Request Terminated');
     if (this.#state !== 'offered') throw new LegFailure(500, 'This call is answered or refused already');
     this.#become('answering');
     const dialog = await this.#send200(localSdp);
@@ -101,8 +105,8 @@ export class SipIncomingCall implements IncomingCall {
     reply(this.#context.log, this.#response, failure.status, failure.reason, { headers });
   }
 
-  onCancel(listener: () => void): void {
-    if (this.#cancelled) listener();
+  onCancel(listener: (signallingLost: boolean) => void): void {
+    if (this.#cancelled !== null) listener(this.#cancelled.signallingLost);
     else this.#onCancel.push(listener);
   }
 
@@ -113,14 +117,14 @@ export class SipIncomingCall implements IncomingCall {
     if (state !== 'answering') this.#forget();
   }
 
-  #giveUp(status: number, reason: string): void {
+  #giveUp(failure: LegFailure, signallingLost: boolean): void {
     if (this.#state === 'answered' || this.#state === 'ended') return;
     this.#become('ended');
-    this.#cancelled = true;
-    this.#failAnswer?.(new LegFailure(status, reason));
+    this.#cancelled = { signallingLost };
+    this.#failAnswer?.(failure);
     const listeners = this.#onCancel;
     this.#onCancel = [];
-    for (const listener of listeners) guarded(this.#context.log, 'onCancel', listener);
+    for (const listener of listeners) guarded(this.#context.log, 'onCancel', () => listener(signallingLost));
   }
 
   #send200(localSdp: string): Promise<SipDialog> {

@@ -107,6 +107,10 @@ class SipSignalling implements Signalling {
     if (!this.#closed) this.#qualifier.start();
   }
 
+  get connected(): boolean {
+    return this.#link.srf !== null;
+  }
+
   contacts(userId: string): readonly ContactView[] {
     return this.#register.contacts(userId);
   }

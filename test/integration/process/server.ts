@@ -9,7 +9,7 @@ import { freePort, freePorts } from '../../support/ports.ts';
 import { Child } from '../../support/process.ts';
 import { until } from '../../support/until.ts';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const RTP = 40;
 
 export interface Site {

@@ -219,6 +219,8 @@ export const OUR_SDP =
 /** Records what a dialog reports; answers offers with OUR_SDP. */
 export class DialogProbe implements DialogEvents {
   readonly byes: string[] = [];
+  /** Of them, those for want of a connection to the SIP server. */
+  readonly lost: string[] = [];
   readonly offers: string[] = [];
   readonly answers: string[] = [];
   readonly digits: string[] = [];
@@ -231,8 +233,9 @@ export class DialogProbe implements DialogEvents {
     dialog.bind(this);
   }
 
-  onBye(reason: string): void {
+  onBye(reason: string, signallingLost: boolean): void {
     this.byes.push(reason);
+    if (signallingLost) this.lost.push(reason);
   }
   onOffer(sdp: string): Promise<string> {
     this.offers.push(sdp);

@@ -164,6 +164,33 @@ describe('a call to a queue', () => {
     expect([alice.hungUp, customer.dialog!.hungUp]).toEqual([true, true]);
     expect(bench.leaks()).toEqual([]);
   });
+
+  it.each(['agent', 'customer'] as const)(
+    'ends with signalling_lost, and nobody has hung up, when the SIP server goes (told of the %s first)',
+    async (first) => {
+      const bench = await Bench.start(['alice']);
+      const { id, alice, customer } = await bench.conversation();
+      (first === 'agent' ? alice : customer.dialog!).lose();
+      (first === 'agent' ? customer.dialog! : alice).lose();
+      await settle();
+      const closed = { state: 'closed', endReason: 'signalling_lost' };
+      expect(bench.control.call({ userId: 'root' }, id)).toMatchObject(closed);
+      expect(bench.leaks()).toEqual([]);
+    },
+  );
+
+  it('ends with signalling_lost before it is answered, too: the caller has not given up', async () => {
+    const bench = await Bench.start([]);
+    const customer = bench.signalling.fromTrunk('8000');
+    await settle();
+    const [waiting] = bench.control.calls({ userId: 'root' });
+    customer.cancel(true);
+    customer.dialog?.lose();
+    await settle();
+    const closed = { state: 'closed', endReason: 'signalling_lost' };
+    expect(bench.control.call({ userId: 'root' }, waiting!.id)).toMatchObject(closed);
+    expect(bench.leaks()).toEqual([]);
+  });
 });
 
 describe('direct calls', () => {

@@ -231,7 +231,12 @@ export class MemoryDialog implements Dialog {
 
   bye(): void {
     this.hungUp = true;
-    this.events?.onBye('BYE');
+    this.events?.onBye('BYE', false);
+  }
+
+  /** The connection to the SIP server goes; the phone hears nothing of it. */
+  lose(): void {
+    this.events?.onBye('the connection to the SIP server was lost', true);
   }
 
   hold(): Promise<string> {
@@ -308,7 +313,7 @@ export class Incoming implements IncomingCall {
   cancelled = false;
   /** Lost on the way: 200 without ACK. */
   answerFails = false;
-  #onCancel: () => void = () => undefined;
+  #onCancel: (signallingLost: boolean) => void = () => undefined;
 
   constructor(source: IncomingCall['source'], from: IncomingCall['from'], dialled: string, offer: string | null) {
     this.source = source;
@@ -331,19 +336,20 @@ export class Incoming implements IncomingCall {
     if (this.dialog === null && !this.cancelled) this.rejected ??= status;
   }
 
-  onCancel(listener: () => void): void {
+  onCancel(listener: (signallingLost: boolean) => void): void {
     this.#onCancel = listener;
-    if (this.cancelled) listener();
+    if (this.cancelled) listener(false);
   }
 
-  cancel(): void {
+  cancel(signallingLost = false): void {
     if (this.dialog !== null) return;
     this.cancelled = true;
-    this.#onCancel();
+    this.#onCancel(signallingLost);
   }
 }
 
 export class MemorySignalling implements Signalling {
+  readonly connected = true;
   readonly dials: Ringing[] = [];
   readonly #contacts = new Map<string, ContactView[]>();
   #events: SignallingEvents | null = null;

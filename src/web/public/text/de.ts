@@ -369,4 +369,5 @@ export const de: Texts = {
   'time.supervision.ended': 'Die Begleitung durch {by} ist beendet',
   'time.media.failed': 'Die Audioverbindung ist ausgefallen',
   'time.media.lost': 'Die Audiotechnik ist ausgefallen',
+  'time.signalling.lost': 'Die Verbindung zum SIP-Server ist abgerissen',
 };

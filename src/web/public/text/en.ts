@@ -365,6 +365,7 @@ export const en = {
   'time.supervision.ended': "{by}'s supervision ended",
   'time.media.failed': 'The audio connection failed',
   'time.media.lost': 'The audio engine was lost',
+  'time.signalling.lost': 'The connection to the SIP server was lost',
 };
 
 export type Texts = typeof en;
