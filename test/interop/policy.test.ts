@@ -11,7 +11,7 @@ import type { SippCall } from '../support/sipp/call.ts';
 import type { SippPhone } from '../support/sipp/phone.ts';
 import { SAMPLE_RATE, Sine, TONES } from '../support/tones.ts';
 import { until } from '../support/until.ts';
-import { writeWav } from '../../src/robot/wav.ts';
+import { writeWav } from '../support/wav.ts';
 import type { CallView, Mode } from '../../src/call/views.ts';
 
 const TALK: Expected = { customer: ['agent'], agent: ['customer'] };

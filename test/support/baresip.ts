@@ -14,8 +14,7 @@ import { Child, requireProgram } from './process.ts';
 import type { Person } from './server.ts';
 import { SAMPLE_RATE, Sine } from './tones.ts';
 import { until } from './until.ts';
-import { writeWav } from '../../src/robot/wav.ts';
-import { readGrowingWav } from './wav.ts';
+import { readGrowingWav, writeWav } from './wav.ts';
 
 const TONE_SECONDS = 60;
 const RECORDING = '-dec.wav'; // as its sndfile module names what it decoded

@@ -9,7 +9,7 @@ import type { Ear } from '../hear.ts';
 import { joinPcm } from '../hear.ts';
 import type { PersonId } from '../server.ts';
 import { SAMPLE_RATE, Sine, TONES } from '../tones.ts';
-import { writeWav } from '../../../src/robot/wav.ts';
+import { writeWav } from '../wav.ts';
 import { launchChromium } from './chromium.ts';
 
 const SCRIPT = fileURLToPath(new URL('console-page.js', import.meta.url));
