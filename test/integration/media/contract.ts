@@ -25,6 +25,8 @@ export interface EngineSetup {
   readonly silenceSeconds: number;
   /** Whether telephone-events reach the listeners packet by packet as they came, or are sent anew. */
   readonly events: 'forwarded' | 'sent anew';
+  /** Least part of the energy that a tone has where nothing else is heard: an engine with clocks of its own leaves marks. */
+  readonly purity: number;
 }
 
 export function matrixOf(rows: Readonly<Record<string, readonly string[]>>): EngineMatrix {
@@ -237,7 +239,7 @@ export function engineContract(name: string, setup: EngineSetup): void {
       // What it sends meanwhile is heard by whom the matrix allows (R-HEAR-6).
       const heard = agent.received.length;
       await packets(agent, 30);
-      expect(share(agent.audio(heard), 700)).toBeGreaterThan(0.8);
+      expect(share(agent.audio(heard), 700)).toBeGreaterThan(setup.purity);
 
       expect(await held.answer(customer.sdp())).toMatch(/^a=sendrecv\r$/m);
       await packets(customer, 10);
@@ -264,8 +266,8 @@ export function engineContract(name: string, setup: EngineSetup): void {
       await packets(elsewhere, 30);
       const from = agent.received.length;
       await packets(agent, 20);
-      expect(share(elsewhere.audio(15), TONES.agent)).toBeGreaterThan(0.7);
-      expect(share(agent.audio(from + 5), TONES.supervisor)).toBeGreaterThan(0.7);
+      expect(share(elsewhere.audio(15), TONES.agent)).toBeGreaterThan(setup.purity);
+      expect(share(agent.audio(from + 5), TONES.supervisor)).toBeGreaterThan(setup.purity);
     });
 
     it('telephone-events pass to the listeners that the matrix allows, and a press is reported once', async () => {

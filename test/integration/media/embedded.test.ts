@@ -5,6 +5,7 @@ import { engineContract } from './contract.ts';
 engineContract('embedded', {
   silenceSeconds: 2,
   events: 'forwarded',
+  purity: 0.95,
   create: () =>
     createMediasoupEngine({
       address: '127.0.0.1',

@@ -92,6 +92,7 @@ if (realFreeSwitch === null) {
   engineContract('freeswitch', {
     silenceSeconds: 2,
     events: 'sent anew',
+    purity: 0.7,
     create: async () => {
       const sip = createMediaCaller(await control(), realClock, () => undefined);
       await sip.start();
