@@ -217,7 +217,11 @@ export function assign(work: Work, request: Extract<Request, { type: 'assign' }>
   const { person } = to.party;
   if (!person.registered) throw new Refusal('not_available', `${person.name} has no registered phone.`);
   if (!override && excess > 0) {
-    throw new Refusal('capacity_exceeded', `${person.name} would have ${excess} units too many.`, { excess });
+    throw new Refusal(
+      'capacity_exceeded',
+      `${person.name} would have ${excess} ${excess === 1 ? 'unit' : 'units'} too many.`,
+      { excess },
+    );
   }
   if (!override && person.state !== 'available') {
     throw new Refusal('not_available', `${person.name} is "${person.state}".`, { state: person.state });

@@ -69,6 +69,27 @@ describe('a supervisor in the browser', () => {
     await sam.page.locator('.callbar').waitFor({ state: 'detached' });
   });
 
+  test('R-START-9: switches with the keypad', async () => {
+    const sam = await consoleOf('sam', supervisors, 'supervisor');
+    const { customer, agent } = await floor.conversation();
+    await sam.button('Listen', sam.row(CUSTOMER_NUMBER)).click();
+    await sam.sees('You are listening');
+    const bar = sam.page.locator('.callbar');
+    await sam.button('Keypad', bar).click();
+    await sam.button('Key 2', bar).click();
+    await sam.sees('You are whispering');
+    await expectBrowserMatrix([customer.ear, agent.ear, sam], {
+      customer: ['agent'],
+      agent: ['customer', 'supervisor'],
+      supervisor: BOTH,
+    });
+    await sam.button('Key 0', bar).click();
+    await sam.sees('Paused: you hear nobody and nobody hears you.');
+    await sam.button('Key #', bar).click();
+    await bar.waitFor({ state: 'detached' });
+    expect(agent.ear.keys()).toEqual([]);
+  });
+
   test('R-ACT-1: takes the call over in the browser', async () => {
     const sam = await consoleOf('sam', supervisors, 'supervisor');
     const { customer, leg } = await floor.conversation();
@@ -139,6 +160,34 @@ describe('an agent in the browser', () => {
     await alice.button('Hang up', alice.page.locator('.conversation')).click();
     await customer.call.step('hungup');
     await alice.sees('No call at the moment');
+  });
+
+  test('mutes and presses keys', async () => {
+    const alice = await aliceInBrowser();
+    const customer = await floor.customer();
+    await alice.button('Answer').click();
+    await customer.call.step('answered');
+    const bar = alice.page.locator('.callbar');
+    const ears = [customer.ear, alice];
+    const talk = { customer: ['agent'], agent: ['customer'] };
+    await expectBrowserMatrix(ears, talk);
+    await alice.button('Mute', bar).click();
+    await bar.getByText('Your microphone is muted').waitFor();
+    await expectBrowserMatrix(ears, { agent: ['customer'] });
+    expect(await alice.accessibilityFaults()).toEqual([]);
+    await alice.button('Unmute', bar).click();
+    await expectBrowserMatrix(ears, talk);
+    await alice.button('Keypad', bar).click();
+    const pressed = (): string[] => customer.ear.keys().flatMap(({ digit, end }) => (end ? [digit] : []));
+    for (const key of ['1', '*', '#']) {
+      await alice.button(`Key ${key}`, bar).click();
+      await expect.poll(pressed).toContain(key);
+    }
+    expect(await alice.accessibilityFaults()).toEqual([]);
+    await alice.button('Keypad', bar).click();
+    await alice.button('Key 1', bar).waitFor({ state: 'detached' });
+    await alice.button('Hang up', bar).click();
+    await customer.call.step('hungup');
   });
 
   test('two browsers: an agent and a supervisor, nobody on a desk phone but the customer', async () => {

@@ -183,6 +183,71 @@ describe('moving a call from the console', () => {
     await expectBrowserMatrix([customer.ear, bob.ear], { customer: ['second'], second: ['customer'] });
   });
 
+  test('R-START-7: an agent takes a colleague into the conversation; a supervisor chooses whom to follow', async () => {
+    const alice = await consoleOf('alice');
+    const sam = await consoleOf('sam');
+    const { customer, agent } = await floor.conversation();
+    const bob = await floor.phone('bob');
+    const phone = await floor.phone('sam', { answersByItself: true });
+    const consult = async (): Promise<void> => {
+      await alice.button('Consult …').click();
+      const dialog = alice.page.getByRole('dialog');
+      await dialog.getByRole('radio', { name: /Bob/ }).check();
+      await alice.button('Call', dialog).click();
+    };
+    await consult();
+    const first = await bob.nextCall();
+    await first.answer();
+    await alice.button('Back to the customer').click();
+    await first.step('hungup');
+    await consult();
+    await (await bob.nextCall()).answer();
+    await alice.button('Talk together').click();
+    const ears = [customer.ear, agent.ear, bob.ear, phone.ear];
+    const conference = { customer: ['agent', 'second'], agent: ['customer', 'second'], second: ['customer', 'agent'] };
+    await expectBrowserMatrix(ears, conference);
+
+    await sam.button('Listen', sam.row(CUSTOMER_NUMBER)).click();
+    const dialog = sam.page.getByRole('dialog');
+    await dialog.getByText('Whom do you want to follow?').waitFor();
+    expect(await sam.accessibilityFaults()).toEqual([]);
+    await sam.button('Bob', dialog).click();
+    await dialog.waitFor({ state: 'detached' });
+    await sam.sees('You are listening');
+    await expectBrowserMatrix(ears, { ...conference, supervisor: ['customer', 'agent', 'second'] });
+    const [supervision] = await floor.api('sam').supervisions();
+    const { participants } = await floor.liveCall(() => true);
+    expect(participants.find(({ id }) => id === supervision?.target)?.userId).toBe('bob');
+  });
+
+  test('R-ACT-4: a supervisor assigns a call that waits, past the state of the agent', async () => {
+    const sam = await consoleOf('sam');
+    const bob = await floor.phone('bob');
+    await floor.api('bob').setState('bob', 'away');
+    const customer = await floor.customer();
+    await sam.row(CUSTOMER_NUMBER).getByText('Open', { exact: true }).waitFor();
+    await sam.row(CUSTOMER_NUMBER).getByRole('link').click();
+    await sam.button('Assign …', sam.pane()).click();
+    const dialog = sam.page.getByRole('dialog');
+    await dialog.getByText('The call leaves the queue and rings where you choose.').waitFor();
+    expect(await sam.button('Assign', dialog).isDisabled()).toBe(true);
+    await dialog.getByRole('radio', { name: /Bob/ }).check();
+    await sam.button('Assign', dialog).click();
+    await dialog.getByRole('alert').getByText('Bob is "away"').waitFor();
+    expect(bob.calls).toHaveLength(0);
+    expect(await sam.accessibilityFaults()).toEqual([]);
+    await dialog.getByLabel('Also where the agent is not available or busy').check();
+    await sam.button('Assign', dialog).click();
+    await (await bob.nextCall()).answer();
+    await dialog.waitFor({ state: 'detached' });
+    await customer.call.step('answered');
+    await sam.row(CUSTOMER_NUMBER).getByText('Bob').waitFor();
+    await expectBrowserMatrix([customer.ear, bob.ear], { customer: ['second'], second: ['customer'] });
+    await sam.button(/^Assign …/, sam.pane()).waitFor();
+    expect(await sam.button(/^Assign …/, sam.pane()).getAttribute('aria-disabled')).toBe('true');
+    await floor.api('bob').setState('bob', 'available');
+  });
+
   test('an agent calls from the console: the own phone first, then the number', async () => {
     const alice = await consoleOf('alice');
     await floor.phone('alice', { answersByItself: true });
@@ -194,6 +259,44 @@ describe('moving a call from the console', () => {
     await alice.page.locator('.conversation').getByText('Bob').first().waitFor();
     await alice.button('Hang up').click();
     await alice.sees('No call at the moment');
+  });
+});
+
+describe('R-SEE-1: more calls than a page shows at first', () => {
+  test('shows more when asked to; sorts and searches all of them', async () => {
+    const sam = floor.keep(await ConsolePage.open(chromium, floor.earshot.base));
+    const { customer } = await floor.conversation();
+    // The one call of the server, 250 times over.
+    await sam.page.route('**/api/v1/calls', async (route) => {
+      const response = await route.fetch();
+      const calls = (await response.json()) as { id: string; customer: { number: string; name: string } }[];
+      const many = calls.flatMap((call) =>
+        Array.from({ length: 250 }, (_, i) => {
+          const number = `+4420${1000 + i}`;
+          return { ...call, id: `${call.id}-${i}`, customer: { number, name: number } };
+        }),
+      );
+      await route.fulfill({ response, json: many });
+    });
+    await sam.signIn('sam');
+    const rows = sam.page.locator('table.calls tbody tr');
+    await sam.sees('250 calls');
+    expect(await rows.count()).toBe(200);
+    await sam.button('Show more (50 left)').click();
+    await expect.poll(() => rows.count()).toBe(250);
+    expect(await sam.button(/^Show more/).count()).toBe(0);
+    await sam.page.reload();
+    await expect.poll(() => rows.count()).toBe(200);
+    for (const first of ['+44201000', '+44201249']) {
+      await sam.page.getByRole('columnheader', { name: 'Customer' }).getByRole('button').click();
+      await rows.first().getByText(first).first().waitFor();
+    }
+    await sam.page.getByPlaceholder('Search name, number or id').fill('+44201249');
+    await sam.sees('1 of 250 calls');
+    expect(await rows.count()).toBe(1);
+    expect(await rows.first().innerText()).toContain('+44201249');
+    await sam.page.unrouteAll();
+    await customer.call.bye();
   });
 });
 
@@ -264,5 +367,30 @@ describe('accessibility (WCAG 2.2 AA)', () => {
     const alice = await consoleOf('alice', { colorScheme });
     await alice.button('Hang up').waitFor();
     expect(await alice.accessibilityFaults()).toEqual([]);
+  });
+
+  test('on a small screen, or enlarged four times (1.4.10): nothing is wider than the page, and axe finds nothing', async () => {
+    const sam = await consoleOf('sam', { viewport: { width: 320, height: 640 } });
+    await floor.phone('sam', { answersByItself: true });
+    await floor.conversation();
+    const fits = async (what: string): Promise<void> => {
+      expect(await sam.page.evaluate<number>('document.documentElement.scrollWidth'), what).toBeLessThanOrEqual(320);
+      expect(await sam.accessibilityFaults(), what).toEqual([]);
+    };
+    await sam.row(CUSTOMER_NUMBER).waitFor();
+    await fits('calls');
+    await sam.row(CUSTOMER_NUMBER).getByRole('link').click();
+    await sam.button('Listen', sam.pane()).click();
+    await sam.sees('You are listening');
+    await fits('a call');
+    await sam.button('Transfer …', sam.pane()).click();
+    await sam.sees('Transfer the call');
+    await fits('a dialog');
+    await sam.page.keyboard.press('Escape');
+    for (const page of ['agents', 'queues', 'mine']) {
+      await sam.page.goto(`${floor.earshot.base}/#/${page}`);
+      await sam.page.locator('main .card').first().waitFor();
+      await fits(page);
+    }
   });
 });

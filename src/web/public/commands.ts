@@ -9,6 +9,7 @@ import {
   now,
   phoneChoice,
   problemText,
+  refuse,
   state,
   toast,
   wantedPhone,
@@ -20,11 +21,12 @@ import { t, type Language } from './text/index.ts';
 async function run(name: string, work: () => Promise<void>): Promise<void> {
   if (state.busy.has(name)) return;
   state.busy.add(name);
+  state.refusal = null;
   changed();
   try {
     await work();
   } catch (error) {
-    toast('bad', problemText(error));
+    refuse(problemText(error));
     rereadSoon();
   } finally {
     state.busy.delete(name);
@@ -82,7 +84,7 @@ async function readyPhone(): Promise<boolean> {
   if (softphone === null || phoneChoice() !== 'browser') return true;
   const ready = await softphone.start();
   if (ready) expectCall();
-  else toast('bad', softphone.why === null ? t(`phone.state.${softphone.state}`) : t(`phone.why.${softphone.why}`));
+  else refuse(softphone.why === null ? t(`phone.state.${softphone.state}`) : t(`phone.why.${softphone.why}`));
   return ready;
 }
 
@@ -115,6 +117,7 @@ export function operate(callId: string, operation: Operation): Promise<void> {
     const rings = operation === 'takeover' && mySupervision() === null;
     if (rings && !(await readyPhone())) return;
     took(await api.operate(callId, operation, rings ? withPhone(wantedPhone()) : undefined));
+    state.dialog = null;
     rereadSoon();
   });
 }

@@ -53,6 +53,8 @@ export const state = {
   levels: null as ReadonlyMap<string, number> | null,
   toasts: [] as readonly Toast[],
   dialog: null as Dialog | null,
+  /** Why what was asked for in the dialog has been refused. */
+  refusal: null as string | null,
   /** Names of requests that are on their way. */
   busy: new Set<string>(),
   softphone: null as Softphone | null,
@@ -103,6 +105,13 @@ export function toast(kind: Toast['kind'], text: string): void {
 
 export function dropToast(id: number): void {
   state.toasts = state.toasts.filter((each) => each.id !== id);
+  changed();
+}
+
+/** Says why something could not be done: in the dialog, where one is open, as everything behind it is out of reach. */
+export function refuse(text: string): void {
+  if (state.dialog === null) toast('bad', text);
+  else state.refusal = text;
   changed();
 }
 

@@ -215,18 +215,6 @@ describe('a leg that a browser and a desk phone are rung for', () => {
     await hears(2, BARGE);
   });
 
-  it('R-HEAR-4: the browser answers', async () => {
-    await addPhone('customer');
-    await addPhone('agent');
-    const peer = await BrowserPeer.open(page, 'supervisor', TONES.supervisor);
-    browsers.set('supervisor', peer);
-    const endpoint = await bridge.createEndpoint({ id: 'supervisor', transport: 'either' });
-    await endpoint.accept(await peer.answer(endpoint.offers.webrtc ?? ''));
-    expect(Object.keys(endpoint.offers)).toEqual(['webrtc']);
-    await until('the browser to be connected', async () => (await peer.state()) === 'connected');
-    await hears(1, BARGE);
-  });
-
   it('goes on for the desk phone where the mediasoup worker dies while they ring', async () => {
     await addPhone('agent');
     const endpoint = await bridge.createEndpoint({ id: 'supervisor', transport: 'either' });

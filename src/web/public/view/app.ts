@@ -27,11 +27,14 @@ export function titleOf(): string {
 
 export function appView(): TemplateResult {
   if (state.me === undefined) return html`<main class="splash" id="content" aria-busy="true">${brand()}</main>`;
-  if (state.me === null) return html`${signInView()}${toasts()}`;
+  if (state.me === null)
+    return html`${signInView()}
+      <div class="foot">${toasts()}</div>`;
   return html`<a class="skip" href="#content" @click=${skip}>${t('app.skip')}</a>
     ${header()}${lineNotice()}${elsewhereNotice()}
     <main id="content" tabindex="-1" class="page">${page()}</main>
-    ${phoneBar()}${dialogView()}${toasts()}`;
+    <div class="foot">${toasts()}${phoneBar()}</div>
+    ${dialogView()}`;
 }
 
 /** The address is that of a page; jumping to the content must not change it. */

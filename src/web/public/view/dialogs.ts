@@ -4,6 +4,7 @@ import { assign, operate, send, supervise } from '../commands.ts';
 import type { Destination } from '../data/api.ts';
 import { changed, selectedCall, state, type Dialog } from '../state.ts';
 import { t } from '../text/index.ts';
+import { icon } from './icons.ts';
 import { agentState, button, customerName, select } from './parts.ts';
 
 type Kind = 'agent' | 'queue' | 'number';
@@ -11,6 +12,7 @@ const choice = { kind: 'agent' as Kind, value: '', override: false };
 
 function close(): void {
   state.dialog = null;
+  state.refusal = null;
   Object.assign(choice, { kind: 'agent', value: '', override: false });
   changed();
 }
@@ -30,7 +32,10 @@ export function dialogView(): TemplateResult | typeof nothing {
       if (event.target === event.currentTarget) close();
     }}
   >
-    <div class="inside">${content(dialog)}</div>
+    <div class="inside">
+      ${content(dialog)}
+      ${state.refusal === null ? nothing : html`<p class="fault" role="alert">${icon('warning')}<span>${state.refusal}</span></p>`}
+    </div>
   </dialog>`;
 }
 
@@ -61,7 +66,7 @@ function confirm({ action, callId }: Extract<Dialog, { kind: 'confirm' }>): Temp
         label: t(`act.${action}`),
         kind: action === 'end' ? 'danger' : 'primary',
         busy: `${action} ${callId}`,
-        onClick: () => void operate(callId, action).then(close),
+        onClick: () => void operate(callId, action).then(afterwards),
       })}
     </div>`;
 }
