@@ -9,8 +9,8 @@ import type { CodecName } from '../codec/codecs.ts';
 import { isWebRtc } from '../sdp/remote.ts';
 import { FsLeg } from './endpoint.ts';
 import type { LegContext } from './endpoint.ts';
-import { changes, deniedPairs, isConfirmed, relateCommand } from './relations.ts';
-import type { Denied } from './relations.ts';
+import { changes, deniedAnew, deniedPairs, denialsAfter, isConfirmed, relateCommand } from './relations.ts';
+import type { Denied, Relate } from './relations.ts';
 import type { FreeSwitch, Log } from './server.ts';
 import { dbov } from './sounds.ts';
 
@@ -41,6 +41,8 @@ export class FsBridge implements Bridge {
   /** Those whose relations are in force, by id. */
   readonly #members = new Map<string, FsLeg>();
   #denied: Denied = new Map();
+  /** Changes of it that FreeSWITCH did not confirm. */
+  readonly #doubtful: Relate[] = [];
   #matrix: EngineMatrix = new Map();
   #version = Number.NEGATIVE_INFINITY;
   #work: Promise<unknown> = Promise.resolve();
@@ -93,13 +95,7 @@ export class FsBridge implements Bridge {
       this.#assertOpen();
       if (version < this.#version) return; // a newer one is about to be put in force
       this.#matrix = wanted;
-      try {
-        await this.#relate(this.#members.values());
-      } catch (error) {
-        // Some of it may be in force: nobody may go on hearing by half a matrix.
-        this.#lost(asMediaError(error));
-        throw error;
-      }
+      await this.#relate(this.#members.values());
     });
   }
 
@@ -147,21 +143,38 @@ export class FsBridge implements Bridge {
     });
   }
 
-  /** Puts the matrix in force between these members: what it takes away first, all written at once, each pair confirmed. */
+  /**
+   * Puts the matrix in force between these members. Nothing is given before everything that is taken away is confirmed
+   * (R-HEAR-7): where that fails, no pair is open that was not before, and whoever asked removes the supervisor (R-HEAR-9).
+   */
   async #relate(members: Iterable<FsLeg>): Promise<void> {
     const all = [...members];
-    const denied = deniedPairs(all, this.#matrix);
-    const steps = changes(this.#denied, denied);
+    await this.#carryOut(deniedAnew(this.#doubtful.splice(0), all), all);
+    const steps = changes(this.#denied, deniedPairs(all, this.#matrix));
+    for (const action of ['nospeak', 'clear'] as const) {
+      await this.#carryOut(
+        steps.filter((step) => step.action === action),
+        all,
+      );
+    }
+    this.#playTracks();
+  }
+
+  /** All written at once, each pair confirmed. @throws MediaError */
+  async #carryOut(steps: readonly Relate[], members: readonly FsLeg[]): Promise<void> {
     const replies = await Promise.all(steps.map((step) => this.#command(relateCommand(step))));
-    const gone = (member: number): boolean => all.some((leg) => leg.member === member && leg.isClosed);
+    const gone = (member: number): boolean => members.some((leg) => leg.member === member && leg.isClosed);
+    const refused: string[] = [];
     steps.forEach((step, index) => {
       const reply = replies[index] ?? '';
       // Who hung up meanwhile hears nobody and is heard by nobody.
-      if (!isConfirmed(step, reply) && ![...step.sources, ...step.listeners].some(gone))
-        throw this.#refused('relate', reply);
+      const confirmed = isConfirmed(step, reply) || [...step.sources, ...step.listeners].some(gone);
+      this.#denied = denialsAfter(this.#denied, step, confirmed);
+      if (confirmed) return;
+      this.#doubtful.push(step);
+      refused.push(reply);
     });
-    this.#denied = denied;
-    this.#playTracks();
+    if (refused[0] !== undefined) throw this.#refused('relate', refused[0]);
   }
 
   /** Starts and stops music and ringback as the matrix wants. */
@@ -279,8 +292,4 @@ export class FsBridge implements Bridge {
   #assertOpen(): void {
     if (this.#closed) throw new MediaError('closed', 'the bridge is closed');
   }
-}
-
-function asMediaError(error: unknown): MediaError {
-  return error instanceof MediaError ? error : new MediaError('engine_lost', String(error), { cause: error });
 }

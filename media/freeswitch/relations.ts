@@ -40,6 +40,33 @@ export function changes(before: Denied, after: Denied): Relate[] {
 }
 
 /**
+ * What is certainly denied after a command. One that was not confirmed may have been carried out or not: its pairs count as
+ * open, and are denied anew (`deniedAnew`) before anything else is done.
+ */
+export function denialsAfter(before: Denied, { sources, listeners, action }: Relate, confirmed: boolean): Denied {
+  const after = new Map(before);
+  for (const source of sources) {
+    const denied = new Set(before.get(source));
+    for (const listener of listeners) {
+      if (action === 'clear') denied.delete(listener);
+      else if (confirmed) denied.add(listener);
+    }
+    after.set(source, denied);
+  }
+  return after;
+}
+
+/** For commands that were not confirmed, as far as the members are still there. */
+export function deniedAnew(doubtful: readonly Relate[], members: readonly Member[]): Relate[] {
+  const there = (member: number): boolean => members.some((each) => each.member === member);
+  return doubtful
+    .map(({ sources, listeners }): Relate => {
+      return { sources: sources.filter(there), listeners: listeners.filter(there), action: 'nospeak' };
+    })
+    .filter(({ sources, listeners }) => sources.length > 0 && listeners.length > 0);
+}
+
+/**
  * The pairs of `these` that are not in `those`, of sources that are still there. Sources with the same listeners share a
  * command: FreeSWITCH carries out one at an instant, and the next some milliseconds later.
  */

@@ -128,6 +128,7 @@ describe('consult', () => {
     const bob = await floor.phone('bob');
     await post('alice', `/calls/${c.callId}/consult`, { to: { agent: 'bob' } });
     await (await bob.nextCall()).answer();
+    await floor.consulting(c.callId);
     await post('alice', `/calls/${c.callId}/conference`);
     await expectMatrix([c.customer.ear, c.agent.ear, bob.ear], {
       customer: ['agent', 'second'],

@@ -154,6 +154,14 @@ export class Floor {
     return until('a live call that fits', async () => (await this.api('root').calls()).find(wanted));
   }
 
+  /** Waits until the agent can talk to the one who is consulted: the phone has answered, and its audio is connected. */
+  consulting(callId: string): Promise<CallView> {
+    return this.liveCall(
+      ({ id, participants }) =>
+        id === callId && participants.some(({ role, state }) => role === 'consulted' && state === 'connected'),
+    );
+  }
+
   /** Waits until a supervision has come to a state. */
   supervision(id: string, state: SupervisionView['state']): Promise<SupervisionView> {
     return until(`supervision ${state}`, async () => {
