@@ -2,19 +2,22 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Floor } from '../support/floor.ts';
-import { expectMatrix } from '../support/hear.ts';
+import { expectMatrix, loudestMoment, SEPARATION_DB } from '../support/hear.ts';
 import type { Ear, Expected } from '../support/hear.ts';
 import type { PersonId } from '../support/server.ts';
 import type { SippCall } from '../support/sipp/call.ts';
 import type { SippPhone } from '../support/sipp/phone.ts';
-import { SAMPLE_RATE, Sine, TONES } from '../support/tones.ts';
+import { SAMPLE_RATE, Sine, TONE_LEVEL_DB, TONES } from '../support/tones.ts';
 import { until } from '../support/until.ts';
 import { writeWav } from '../support/wav.ts';
 import type { CallView, Mode } from '../../src/call/views.ts';
 
 const TALK: Expected = { customer: ['agent'], agent: ['customer'] };
+/** What docs/policy.md promises. */
+const DEFAULT_TONE_HZ = 1400;
 const ANNOUNCEMENT_SECONDS = 60; // longer than a test: what ends it is the end of the supervision
 
 let floor: Floor;
@@ -250,5 +253,26 @@ describe('R-SEE-5: the sound that tells of a supervision', () => {
     await floor.api('sam').stop(id);
     await leg.step('hungup');
     await expectMatrix(ears, TALK);
+  });
+
+  test('without a sound of one’s own it is a short tone when the supervisor comes', async () => {
+    floor = await Floor.open({ policy: { disclosure: 'agent' } });
+    const { customer, agent, callId } = await floor.conversation();
+    const phone = await floor.phone('sam');
+    const start = performance.now();
+    const { id } = await floor.api('sam').supervise(callId, { mode: 'listen' });
+    const leg = await phone.nextCall();
+    await sleep(500); // it rings
+    const answered = performance.now();
+    await leg.answer();
+    await floor.supervision(id, 'active');
+    const beep = (ear: Ear, from: number, to: number) => loudestMoment(ear.audioBetween(from, to), DEFAULT_TONE_HZ).db;
+    await until('the tone', () => beep(agent.ear, answered, Infinity) > TONE_LEVEL_DB - SEPARATION_DB / 2);
+    await sleep(300);
+    expect(beep(agent.ear, start, answered)).toBeLessThan(TONE_LEVEL_DB - SEPARATION_DB);
+    for (const ear of [customer.ear, phone.ear]) {
+      expect(beep(ear, start, Infinity), ear.name).toBeLessThan(TONE_LEVEL_DB - SEPARATION_DB);
+    }
+    await expectMatrix([customer.ear, agent.ear, phone.ear], { ...TALK, supervisor: ['customer', 'agent'] });
   });
 });
