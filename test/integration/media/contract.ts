@@ -197,25 +197,30 @@ export function engineContract(name: string, setup: EngineSetup): void {
       expect(share(supervisor, TONES.customer)).toBeGreaterThan(0.25);
     });
 
-    it('makes an offer, and takes a provisional and a final answer', async () => {
-      const phone = await Phone.open({ hz: 500 });
-      phones.push(phone);
-      const endpoint = await bridge.createEndpoint({ id: 'customer' });
-      expect(endpoint.negotiated).toBeNull();
-      expect(endpoint.localSdp).toMatch(/^m=audio \d+ RTP\/AVP 0 8 101\r$/m);
-      phone.peer(endpoint.localSdp);
-      await endpoint.accept(phone.sdp());
-      await endpoint.accept(phone.sdp());
-      expect(endpoint.negotiated).toMatchObject({
-        codec: 'PCMU',
-        direction: 'sendrecv',
-        address: '127.0.0.1',
-        port: phone.port,
-        dtmf: true,
-      });
-      await apply({ customer: ['music'] });
-      await packets(phone, 5);
-    });
+    it.each(['rtp', 'either'] as const)(
+      'makes an offer (%s), and takes a provisional and a final answer',
+      async (transport) => {
+        const phone = await Phone.open({ hz: 500 });
+        phones.push(phone);
+        const endpoint = await bridge.createEndpoint({ id: 'customer', transport });
+        expect(endpoint.negotiated).toBeNull();
+        expect(endpoint.offers.rtp).toBe(endpoint.localSdp);
+        expect(endpoint.localSdp).toMatch(/^m=audio \d+ RTP\/AVP 0 8 101\r$/m);
+        phone.peer(endpoint.localSdp);
+        await endpoint.accept(phone.sdp());
+        expect(endpoint.offers).toEqual({ rtp: endpoint.localSdp }); // nobody else may answer any more
+        await endpoint.accept(phone.sdp());
+        expect(endpoint.negotiated).toMatchObject({
+          codec: 'PCMU',
+          direction: 'sendrecv',
+          address: '127.0.0.1',
+          port: phone.port,
+          dtmf: true,
+        });
+        await apply({ customer: ['music'] });
+        await packets(phone, 5);
+      },
+    );
 
     it('hold and resume by the peer: nothing is sent to it meanwhile; port and SSRC stay', async () => {
       const customer = await Phone.open({ hz: 700 });

@@ -2,7 +2,8 @@
 import { configSchema, type Config } from '../../../src/config/schema.ts';
 import type { CallView } from '../../../src/call/views.ts';
 import { createControl, type Control, type JournalRecord } from '../../../src/control/index.ts';
-import { ManualClock, MemoryMedia, MemorySignalling, settle, type Incoming, type MemoryDialog } from './ports.ts';
+import { ManualClock } from './clock.ts';
+import { MemoryMedia, MemorySignalling, settle, type Incoming, type MemoryDialog } from './ports.ts';
 
 type Policy = Partial<Config['policy']>;
 
