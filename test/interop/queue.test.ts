@@ -4,6 +4,7 @@ import { CUSTOMER_NUMBER, Floor } from '../support/floor.ts';
 import { expectMatrix } from '../support/hear.ts';
 import { Kamailio } from '../support/kamailio.ts';
 import { header } from '../support/sipp/message.ts';
+import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 
 let floor: Floor;
@@ -78,7 +79,7 @@ describe('a call to a queue', () => {
     await customer.call.step('answered');
     await expectMatrix([customer.ear], { customer: ['music'] }, { windowMs: 600 });
     expect((await floor.api('sam').queues()).find((queue) => queue.id === 'sales')).toMatchObject({ waiting: 1 });
-    const agent = await floor.phone('alice');
+    const agent = await floor.phone('alice', { registersFrom: await freePort() }); // rung at once: it must listen
     await (await agent.nextCall()).answer();
     await expectMatrix([customer.ear, agent.ear], { customer: ['agent'], agent: ['customer'] });
   });

@@ -1,4 +1,5 @@
-/** An Earshot's media engine with a call on FreeSWITCH, in a process of its own, for a test to kill. Says the owner's name. */
+/** An Earshot's media engine with a call on FreeSWITCH, in a process of its own, for a test to kill. Says its channels. */
+import { FsLeg } from '../../../media/freeswitch/endpoint.ts';
 import { createFreeSwitchEngine } from '../../../media/freeswitch/index.ts';
 import { createMediaCaller } from '../../../src/sip/index.ts';
 import { startSipServer } from '../../../src/sip-server/index.ts';
@@ -27,6 +28,5 @@ const bridge = await engine.createBridge('abandoned', {
   onLevels: () => undefined,
   onLost: () => process.exit(3),
 });
-await bridge.createEndpoint({ id: 'agent' });
-await bridge.createEndpoint({ id: 'customer' });
-console.log('in a call');
+const legs = [await bridge.createEndpoint({ id: 'agent' }), await bridge.createEndpoint({ id: 'customer' })];
+console.log(JSON.stringify(legs.map((leg) => (leg instanceof FsLeg ? leg.uuid : ''))));

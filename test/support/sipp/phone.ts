@@ -17,7 +17,7 @@ export interface FarEndOptions {
   readonly port?: number;
   readonly codec?: G711;
   readonly transport?: 'udp' | 'tcp';
-  /** Port that its REGISTER comes from; default the one that it takes calls at. */
+  /** Port that its REGISTER comes from, once it listens; default the one that it takes calls at, before it listens. */
   readonly registersFrom?: number;
   /** Answers at once where an auto-answer header is there; otherwise it waits to be picked up. */
   readonly answersByItself?: boolean;
@@ -69,7 +69,10 @@ export class SippPhone {
     const ear = await ToneEndpoint.open(options.name, options.hz, options.codec ?? 'PCMU');
     const phone = new SippPhone(options, account, ear, options.port ?? (await freePort()));
     try {
-      await phone.#register(600);
+      // One sipp registers, another takes calls. From one port they can only do so one after the other, with a moment between
+      // them at which nobody listens; from two the phone listens before it registers.
+      const first = options.registersFrom === undefined;
+      if (first) await phone.#register(600);
       phone.#sipp = await Sipp.start({
         name: options.name,
         scenario: phoneScenario({ port: ear.port, codecs: [ear.codec] }, options.answersByItself ?? false),
@@ -78,6 +81,7 @@ export class SippPhone {
         transport: options.transport ?? 'udp',
         onStep: (step) => phone.#take(step),
       });
+      if (!first) await phone.#register(600);
     } catch (error) {
       await phone.kill();
       throw error;
