@@ -15,7 +15,7 @@ import { quantile } from './table.ts';
 import type { Figure } from './table.ts';
 
 const CHANGES = 200;
-const ROUNDS = 10;
+const ROUNDS = 20;
 const SETUPS = 400;
 const HELD_UP_MS = 60;
 const RUNS = 5;
