@@ -10,6 +10,7 @@ import { isIP } from 'node:net';
 import Mrf from 'drachtio-fsmrf';
 import type { FsEndpoint, FsMediaServer } from 'drachtio-fsmrf';
 import { MediaError } from '../engine.ts';
+import { hedged } from './hedge.ts';
 import { Lease, OWNER_HEADER } from './lease.ts';
 import { probe, SIP_PROFILE } from './probe.ts';
 import type { FreeSwitchAddress } from './probe.ts';
@@ -31,6 +32,7 @@ export interface FreeSwitchOptions {
 
 const COMMAND_MS = 5000;
 const CONNECT_MS = 5000;
+const HEDGE_MS = 1000;
 const FIRST_DELAY_MS = 250;
 const MAX_DELAY_MS = 5000;
 
@@ -108,7 +110,12 @@ export class FreeSwitch {
   createEndpoint(remoteSdp: string, latch: boolean): Promise<FsEndpoint> {
     return this.#bounded(CONNECT_MS, false, async (media, abandoned) => {
       const headers = { 'X-Earshot-Rtp': latch ? 'latch' : 'fixed', [OWNER_HEADER]: this.#lease.owner };
-      const made = await media.createEndpoint({ remoteSdp, headers });
+      // Now and then FreeSWITCH's connection for a new channel does not arrive, and the library waits for it in vain.
+      const made = await hedged(
+        () => media.createEndpoint({ remoteSdp, headers }),
+        HEDGE_MS,
+        (late) => late.destroy().catch(() => undefined),
+      );
       if (abandoned()) await made.destroy();
       return made;
     });
