@@ -4,10 +4,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ConsolePage, launchWithTone } from '../support/browser/console.ts';
 import { expectBrowserMatrix } from '../support/browser/matrix.ts';
 import { CUSTOMER_NUMBER, Floor } from '../support/floor.ts';
+import { MODES, TALK } from '../support/hear.ts';
 import { Earshot, type PersonId } from '../support/server.ts';
 import { TONES } from '../support/tones.ts';
-
-const BOTH = ['customer', 'agent'];
 
 let floor: Floor;
 /** One browser a person: each has its own microphone. */
@@ -49,21 +48,16 @@ describe('a supervisor in the browser', () => {
     await sam.button('Listen', sam.row(CUSTOMER_NUMBER)).click();
     await sam.sees('You are listening');
     const ears = [customer.ear, agent.ear, sam];
-    const talk = { customer: ['agent'], agent: ['customer'] };
-    await expectBrowserMatrix(ears, { ...talk, supervisor: BOTH });
+    await expectBrowserMatrix(ears, MODES.listen);
     await sam.button('Whisper', sam.pane()).click();
     await sam.sees('You are whispering');
-    await expectBrowserMatrix(ears, { customer: ['agent'], agent: ['customer', 'supervisor'], supervisor: BOTH });
+    await expectBrowserMatrix(ears, MODES.whisper);
     await sam.button('Barge in', sam.pane()).click();
     await sam.sees('You are barged in');
-    await expectBrowserMatrix(ears, {
-      customer: ['agent', 'supervisor'],
-      agent: ['customer', 'supervisor'],
-      supervisor: BOTH,
-    });
+    await expectBrowserMatrix(ears, MODES.barge);
     await sam.button('Pause').click();
     await sam.sees('Paused: you hear nobody and nobody hears you.');
-    await expectBrowserMatrix(ears, talk);
+    await expectBrowserMatrix(ears, TALK);
     await sam.button('Hang up', sam.page.locator('.callbar')).click();
     await sam.sees('Your phone has hung up; the supervision has ended.');
     await sam.page.locator('.callbar').waitFor({ state: 'detached' });
@@ -78,11 +72,7 @@ describe('a supervisor in the browser', () => {
     await sam.button('Keypad', bar).click();
     await sam.button('Key 2', bar).click();
     await sam.sees('You are whispering');
-    await expectBrowserMatrix([customer.ear, agent.ear, sam], {
-      customer: ['agent'],
-      agent: ['customer', 'supervisor'],
-      supervisor: BOTH,
-    });
+    await expectBrowserMatrix([customer.ear, agent.ear, sam], MODES.whisper);
     await sam.button('Key 0', bar).click();
     await sam.sees('Paused: you hear nobody and nobody hears you.');
     await sam.button('Key #', bar).click();
@@ -113,11 +103,7 @@ describe('a supervisor in the browser', () => {
     await sam.page.locator('header .word').getByText('Ready').waitFor();
     await sam.button('Listen', sam.pane()).click();
     await sam.sees('You are listening');
-    await expectBrowserMatrix([customer.ear, agent.ear, sam], {
-      customer: ['agent'],
-      agent: ['customer'],
-      supervisor: BOTH,
-    });
+    await expectBrowserMatrix([customer.ear, agent.ear, sam], MODES.listen);
     expect(desk.report()).not.toContain('INVITE');
     await sam.button('Stop').click();
     await sam.button('Desk phone', sam.pane()).click();
@@ -125,11 +111,7 @@ describe('a supervisor in the browser', () => {
     await sam.page.locator('.with small').waitFor();
     await sam.button('Listen', sam.pane()).click();
     await sam.sees('You are listening');
-    await expectBrowserMatrix([customer.ear, agent.ear, desk.ear], {
-      customer: ['agent'],
-      agent: ['customer'],
-      supervisor: BOTH,
-    });
+    await expectBrowserMatrix([customer.ear, agent.ear, desk.ear], MODES.listen);
   });
 });
 
@@ -150,13 +132,13 @@ describe('an agent in the browser', () => {
     const { id } = await floor.api('sam').supervise(call.id, { mode: 'whisper' });
     await floor.supervision(id, 'active');
     const ears = [customer.ear, alice, desk.ear];
-    await expectBrowserMatrix(ears, { customer: ['agent'], agent: ['customer', 'supervisor'], supervisor: BOTH });
+    await expectBrowserMatrix(ears, MODES.whisper);
     expect(await alice.page.locator('main').innerText()).not.toContain('Sam'); // R-SEE-2
     await alice.button('Hold').click();
     await alice.sees('On hold');
     await expectBrowserMatrix(ears, { customer: ['music'], agent: ['supervisor'], supervisor: ['agent'] });
     await alice.button('Take back').click();
-    await expectBrowserMatrix(ears, { customer: ['agent'], agent: ['customer', 'supervisor'], supervisor: BOTH });
+    await expectBrowserMatrix(ears, MODES.whisper);
     await alice.button('Hang up', alice.page.locator('.conversation')).click();
     await customer.call.step('hungup');
     await alice.sees('No call at the moment');
@@ -169,14 +151,13 @@ describe('an agent in the browser', () => {
     await customer.call.step('answered');
     const bar = alice.page.locator('.callbar');
     const ears = [customer.ear, alice];
-    const talk = { customer: ['agent'], agent: ['customer'] };
-    await expectBrowserMatrix(ears, talk);
+    await expectBrowserMatrix(ears, TALK);
     await alice.button('Mute', bar).click();
     await bar.getByText('Your microphone is muted').waitFor();
     await expectBrowserMatrix(ears, { agent: ['customer'] });
     expect(await alice.accessibilityFaults()).toEqual([]);
     await alice.button('Unmute', bar).click();
-    await expectBrowserMatrix(ears, talk);
+    await expectBrowserMatrix(ears, TALK);
     await alice.button('Keypad', bar).click();
     const pressed = (): string[] => customer.ear.keys().flatMap(({ digit, end }) => (end ? [digit] : []));
     for (const key of ['1', '*', '#']) {
@@ -199,14 +180,10 @@ describe('an agent in the browser', () => {
     await sam.button('Listen', sam.row(CUSTOMER_NUMBER)).click();
     await sam.sees('You are listening');
     const ears = [customer.ear, alice, sam];
-    await expectBrowserMatrix(ears, { customer: ['agent'], agent: ['customer'], supervisor: BOTH });
+    await expectBrowserMatrix(ears, MODES.listen);
     await sam.button('Barge in', sam.pane()).click();
     await sam.sees('You are barged in');
-    await expectBrowserMatrix(ears, {
-      customer: ['agent', 'supervisor'],
-      agent: ['customer', 'supervisor'],
-      supervisor: BOTH,
-    });
+    await expectBrowserMatrix(ears, MODES.barge);
   });
 });
 

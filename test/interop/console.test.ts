@@ -5,6 +5,7 @@ import { ConsolePage, launchWithTone } from '../support/browser/console.ts';
 import { expectBrowserMatrix } from '../support/browser/matrix.ts';
 import { CuttableLine } from '../support/cut.ts';
 import { CUSTOMER_NUMBER, Floor } from '../support/floor.ts';
+import { MODES, TALK } from '../support/hear.ts';
 import { Earshot, type PersonId } from '../support/server.ts';
 import { TONES } from '../support/tones.ts';
 
@@ -65,15 +66,10 @@ describe('supervising from the console with a desk phone', () => {
     await sam.button('Listen', row).click();
     await sam.sees('You are listening');
     const ears = [customer.ear, agent.ear, phone.ear];
-    const talk = { customer: ['agent'], agent: ['customer'] };
-    await expectBrowserMatrix(ears, { ...talk, supervisor: ['customer', 'agent'] });
+    await expectBrowserMatrix(ears, MODES.listen);
     await sam.button('Whisper', sam.pane()).click();
     await sam.sees('You are whispering');
-    await expectBrowserMatrix(ears, {
-      customer: ['agent'],
-      agent: ['customer', 'supervisor'],
-      supervisor: ['customer', 'agent'],
-    });
+    await expectBrowserMatrix(ears, MODES.whisper);
     await sam.page
       .locator('figcaption li', { hasText: 'Alice hears' })
       .filter({ hasText: 'You' })
@@ -81,20 +77,16 @@ describe('supervising from the console with a desk phone', () => {
     await sam.page.locator('.parties li', { hasText: 'Alice' }).getByText('talking').waitFor();
     await sam.button('Pause').click();
     await sam.sees('Paused: you hear nobody and nobody hears you.');
-    await expectBrowserMatrix(ears, talk);
+    await expectBrowserMatrix(ears, TALK);
     expect(await sam.button(/^Barge in/, sam.pane()).getAttribute('aria-disabled')).toBe('true'); // R-MODE-2
     await sam.button('Resume').click();
     await sam.button('Barge in', sam.pane()).click();
     await sam.sees('You are barged in');
-    await expectBrowserMatrix(ears, {
-      customer: ['agent', 'supervisor'],
-      agent: ['customer', 'supervisor'],
-      supervisor: ['customer', 'agent'],
-    });
+    await expectBrowserMatrix(ears, MODES.barge);
     await sam.button('Stop').click();
     await sam.sees('The supervision has been stopped.');
     await sam.sees("Sam's supervision ended");
-    await expectBrowserMatrix(ears, talk);
+    await expectBrowserMatrix(ears, TALK);
   });
 
   test('R-FLOW-5: signing out is refused while supervising, with a sentence, and possible after', async () => {

@@ -6,7 +6,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { Floor } from '../support/floor.ts';
-import { expectMatrix } from '../support/hear.ts';
+import { expectMatrix, TALK } from '../support/hear.ts';
 import { countFrames } from '../support/numbered.ts';
 import { realFreeSwitch } from '../support/real.ts';
 import { continuityFaults } from '../support/rtp.ts';
@@ -19,8 +19,6 @@ beforeAll(async () => {
 });
 afterEach(() => floor.clear());
 afterAll(() => floor?.close());
-
-const TALK = { customer: ['agent'], agent: ['customer'] };
 
 /** Damaged SIP: cut, doubled, overlong, with wrong lengths, with wild bytes. */
 function damagedSip(i: number): Buffer {

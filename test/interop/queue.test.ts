@@ -1,7 +1,7 @@
 /** A customer's call through the trunk and the queue to an agent's desk phone, as a telephone person expects it. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CUSTOMER_NUMBER, Floor } from '../support/floor.ts';
-import { expectMatrix } from '../support/hear.ts';
+import { expectMatrix, TALK } from '../support/hear.ts';
 import { Kamailio } from '../support/kamailio.ts';
 import { header } from '../support/sipp/message.ts';
 import { freePort } from '../support/ports.ts';
@@ -26,7 +26,7 @@ describe('a call to a queue', () => {
     expect(ringing).toMatchObject({ direction: 'inbound', queue: 'sales', customer: { number: CUSTOMER_NUMBER } });
     await leg.answer();
     await customer.call.step('answered');
-    await expectMatrix([customer.ear, agent.ear], { customer: ['agent'], agent: ['customer'] });
+    await expectMatrix([customer.ear, agent.ear], TALK);
     const active = await floor.liveCall((call) => call.state === 'active');
     expect(active.id).toBe(ringing.id);
     expect(active.agent).toMatchObject({ id: 'alice', team: 'sales' });
@@ -81,7 +81,7 @@ describe('a call to a queue', () => {
     expect((await floor.api('sam').queues()).find((queue) => queue.id === 'sales')).toMatchObject({ waiting: 1 });
     const agent = await floor.phone('alice', { registersFrom: await freePort() }); // rung at once: it must listen
     await (await agent.nextCall()).answer();
-    await expectMatrix([customer.ear, agent.ear], { customer: ['agent'], agent: ['customer'] });
+    await expectMatrix([customer.ear, agent.ear], TALK);
   });
 
   test('the customer gives up while the phone rings: the ringing stops', async () => {
@@ -118,7 +118,7 @@ describe('a call to a queue', () => {
     const { customer, agent, leg } = await floor.conversation({ sipPort: proxy.port });
     const answered = customer.call.steps.find((step) => step.name === 'answered');
     expect(header(answered?.message ?? '', 'Record-Route')).toContain(String(proxy.port));
-    await expectMatrix([customer.ear, agent.ear], { customer: ['agent'], agent: ['customer'] });
+    await expectMatrix([customer.ear, agent.ear], TALK);
     await leg.bye();
     const bye = await customer.call.step('hungup');
     expect(header(bye.message, 'Via')).toContain(String(proxy.port));

@@ -1,7 +1,7 @@
 /** The rules of consult, transfer, take-over and feature codes, between real phones: who hears whom at each moment. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Floor, type Conversation } from '../support/floor.ts';
-import { expectMatrix, levelOf } from '../support/hear.ts';
+import { expectMatrix, levelOf, MODES, TALK } from '../support/hear.ts';
 import type { PersonId } from '../support/server.ts';
 import { DOMAIN } from '../support/server.ts';
 import type { SippCall } from '../support/sipp/call.ts';
@@ -74,7 +74,7 @@ describe('take over (R-ACT-1)', () => {
     await post('sam', `/calls/${c.callId}/takeover`);
     const leg = await phone.nextCall();
     const from = performance.now();
-    await expectMatrix([c.customer.ear, c.agent.ear], { customer: ['agent'], agent: ['customer'] });
+    await expectMatrix([c.customer.ear, c.agent.ear], TALK);
     await leg.answer();
     await c.leg.step('hungup');
     await expectMatrix([c.customer.ear, phone.ear], { customer: ['supervisor'], supervisor: ['customer'] });
@@ -97,11 +97,7 @@ describe('consult', () => {
     await expectMatrix(ears, apart, { windowMs: 600 });
     await post('alice', `/calls/${c.callId}/consult/cancel`);
     await floor.supervision(sam.id, 'active');
-    await expectMatrix([c.customer.ear, c.agent.ear, sam.phone.ear], {
-      customer: ['agent', 'supervisor'],
-      agent: ['customer', 'supervisor'],
-      supervisor: ['customer', 'agent'],
-    });
+    await expectMatrix([c.customer.ear, c.agent.ear, sam.phone.ear], MODES.barge);
   });
 
   test('by the phone: hold, a second call, REFER with Replaces (RFC 3891)', async () => {
@@ -148,7 +144,7 @@ describe('R-HEAR-6: listen by target', () => {
     const c = await floor.conversation();
     const sam = await supervise(c, 'listen', target);
     const ears = [c.customer.ear, c.agent.ear, sam.phone.ear];
-    const talk = { customer: ['agent'], agent: ['customer'], supervisor: ['customer', 'agent'] };
+    const talk = MODES.listen;
     await expectMatrix(ears, talk);
     await c.leg.hold();
     await expectMatrix(ears, { customer: ['music'], agent: [], supervisor: heard }, { windowMs: 600 });
@@ -224,7 +220,7 @@ describe('transfer', () => {
     const bob = await floor.phone('bob');
     await c.leg.refer(`1002@${DOMAIN}`);
     await (await bob.nextCall()).reject(486);
-    await expectMatrix([c.customer.ear, c.agent.ear], { customer: ['agent'], agent: ['customer'] });
+    await expectMatrix([c.customer.ear, c.agent.ear], TALK);
   });
 });
 
@@ -235,7 +231,7 @@ describe('feature codes (R-START-9)', () => {
     const sam = await floor.userCall('sam', '*11001');
     await sam.call.step('answered');
     const ears = [c.customer.ear, c.agent.ear, sam.ear];
-    const listen = { customer: ['agent'], agent: ['customer'], supervisor: ['customer', 'agent'] };
+    const listen = MODES.listen;
     await expectMatrix(ears, listen);
     await sam.call.info('2');
     await expectMatrix(ears, { ...listen, agent: ['customer', 'supervisor'] });
@@ -246,7 +242,7 @@ describe('feature codes (R-START-9)', () => {
     await expectMatrix(ears, { ...listen, customer: ['agent', 'supervisor'], agent: ['customer', 'supervisor'] });
     await sam.call.info('#');
     await sam.call.step('hungup');
-    await expectMatrix([c.customer.ear, c.agent.ear], { customer: ['agent'], agent: ['customer'] });
+    await expectMatrix([c.customer.ear, c.agent.ear], TALK);
   });
 
   test('a refusal is spoken before its status', async () => {

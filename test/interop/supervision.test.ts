@@ -4,19 +4,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Problem } from '../support/api-client.ts';
 import { Floor } from '../support/floor.ts';
 import type { Conversation } from '../support/floor.ts';
-import { expectMatrix, expectNeverHeard } from '../support/hear.ts';
-import type { Expected } from '../support/hear.ts';
+import { expectMatrix, expectNeverHeard, MODES, TALK } from '../support/hear.ts';
 import type { SippPhone } from '../support/sipp/phone.ts';
 import type { SippCall } from '../support/sipp/call.ts';
 import { until } from '../support/until.ts';
 import type { Mode, SupervisionView } from '../../src/call/views.ts';
 
-const TALK: Expected = { customer: ['agent'], agent: ['customer'] };
-const MATRIX: Readonly<Record<Mode, Expected>> = {
-  listen: { ...TALK, supervisor: ['customer', 'agent'] },
-  whisper: { customer: ['agent'], agent: ['customer', 'supervisor'], supervisor: ['customer', 'agent'] },
-  barge: { customer: ['agent', 'supervisor'], agent: ['customer', 'supervisor'], supervisor: ['customer', 'agent'] },
-};
 const RING_SECONDS = 3;
 
 let floor: Floor;
@@ -60,20 +53,20 @@ describe('who hears whom', () => {
     const s = await supervised('listen');
     const all = ears(s);
     const sam = floor.api('sam');
-    await expectMatrix(all, MATRIX.listen);
+    await expectMatrix(all, MODES.listen);
     expect(await sam.change(s.supervision.id, { mode: 'whisper' })).toMatchObject({ mode: 'whisper', paused: false });
-    await expectMatrix(all, MATRIX.whisper);
+    await expectMatrix(all, MODES.whisper);
     await sam.change(s.supervision.id, { mode: 'barge' });
-    await expectMatrix(all, MATRIX.barge);
+    await expectMatrix(all, MODES.barge);
     await sam.change(s.supervision.id, { mode: 'listen' });
-    await expectMatrix(all, MATRIX.listen);
+    await expectMatrix(all, MODES.listen);
     await sam.change(s.supervision.id, { mode: 'whisper' });
     expect(await sam.change(s.supervision.id, { paused: true })).toMatchObject({ mode: 'whisper', paused: true });
     await expectMatrix(all, TALK);
     await sam.change(s.supervision.id, { paused: false });
-    await expectMatrix(all, MATRIX.whisper);
+    await expectMatrix(all, MODES.whisper);
     await sam.change(s.supervision.id, { mode: 'barge' });
-    await expectMatrix(all, MATRIX.barge);
+    await expectMatrix(all, MODES.barge);
     await sam.stop(s.supervision.id);
     await s.supervisorLeg.step('hungup');
     await expectMatrix(all, TALK);
@@ -82,7 +75,7 @@ describe('who hears whom', () => {
 
   test.each(['listen', 'whisper', 'barge'] as const)('a supervision may begin with %s', async (mode) => {
     const s = await supervised(mode);
-    await expectMatrix(ears(s), MATRIX[mode]);
+    await expectMatrix(ears(s), MODES[mode]);
   });
 
   test('R-HEAR-7: the customer never hears the supervisor in listen, whisper and paused, not for one frame', async () => {
@@ -123,11 +116,11 @@ describe('who hears whom', () => {
 
   test('R-HEAR-7: after a barge has ended nothing of it is heard', async () => {
     const s = await supervised('barge');
-    await expectMatrix(ears(s), MATRIX.barge);
+    await expectMatrix(ears(s), MODES.barge);
     await floor.api('sam').change(s.supervision.id, { mode: 'listen' });
     await sleep(100);
     const listening = performance.now();
-    await expectMatrix(ears(s), MATRIX.listen);
+    await expectMatrix(ears(s), MODES.listen);
     expectNeverHeard(s.customer.ear, s.phone.ear, listening);
     expectNeverHeard(s.agent.ear, s.phone.ear, listening);
   });
@@ -146,7 +139,7 @@ describe('starting', () => {
     expect((await floor.api('sam').supervision(id)).state).toBe('ringing');
     await leg.answer();
     await floor.supervision(id, 'active');
-    await expectMatrix([conversation.customer.ear, conversation.agent.ear, phone.ear], MATRIX.listen);
+    await expectMatrix([conversation.customer.ear, conversation.agent.ear, phone.ear], MODES.listen);
   });
 
   test('R-START-3: other calls to the supervisor do not ask the phone to answer by itself', async () => {
@@ -250,14 +243,14 @@ describe('pause and switch', () => {
     }
     await expectMatrix(ears(s), TALK);
     await sam.change(s.supervision.id, { paused: false });
-    await expectMatrix(ears(s), MATRIX.listen);
+    await expectMatrix(ears(s), MODES.listen);
   });
 
   test("another supervisor's supervision is not to be changed", async () => {
     const s = await supervised('listen');
     const problem = await refusal(floor.api('sue').change(s.supervision.id, { mode: 'barge' }));
     expect([403, 404]).toContain(problem.status);
-    await expectMatrix(ears(s), MATRIX.listen);
+    await expectMatrix(ears(s), MODES.listen);
   });
 });
 

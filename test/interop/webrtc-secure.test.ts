@@ -7,6 +7,7 @@ import { expectBrowserMatrix } from '../support/browser/matrix.ts';
 import { BrowserPhone } from '../support/browser/party.ts';
 import { testCertificate } from '../support/certificate.ts';
 import { CUSTOMER_NUMBER, Floor } from '../support/floor.ts';
+import { MODES } from '../support/hear.ts';
 import { realDrachtio } from '../support/real.ts';
 import { DOMAIN } from '../support/server.ts';
 import { TONES } from '../support/tones.ts';
@@ -47,15 +48,10 @@ describe.skipIf(realDrachtio !== null)('browsers over wss', () => {
     await sam.button('Listen', sam.row(CUSTOMER_NUMBER)).click();
     await sam.sees('You are listening');
     const ears = [customer.ear, agent, sam];
-    const heard = ['customer', 'agent'];
-    await expectBrowserMatrix(ears, { customer: ['agent'], agent: ['customer'], supervisor: heard });
+    await expectBrowserMatrix(ears, MODES.listen);
     await sam.button('Barge in', sam.pane()).click();
     await sam.sees('You are barged in');
-    await expectBrowserMatrix(ears, {
-      customer: ['agent', 'supervisor'],
-      agent: ['customer', 'supervisor'],
-      supervisor: heard,
-    });
+    await expectBrowserMatrix(ears, MODES.barge);
     await agent.hangup();
     await customer.call.step('hungup');
 

@@ -2,10 +2,10 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { launchChromium, openPage } from '../support/browser/chromium.ts';
-import { expectBrowserMatrix } from '../support/browser/matrix.ts';
+import { everyMode, expectBrowserMatrix } from '../support/browser/matrix.ts';
 import { BrowserPhone, type BrowserPhoneOptions } from '../support/browser/party.ts';
 import { CUSTOMER_NUMBER, Floor, QUEUE } from '../support/floor.ts';
-import type { Ear, Expected } from '../support/hear.ts';
+import { MODES, TALK } from '../support/hear.ts';
 import { childrenOf } from '../support/process.ts';
 import { DOMAIN, TRUNK_PREFIX, type PersonId } from '../support/server.ts';
 import type { SippCall } from '../support/sipp/call.ts';
@@ -61,29 +61,6 @@ async function answered(agent: BrowserPhone): Promise<{ customer: SippCaller; ca
   return { customer, callId: call.id };
 }
 
-const TALK: Expected = { customer: ['agent'], agent: ['customer'] };
-
-/** Every mode by the API, the matrix asserted in each. */
-async function everyMode(ears: readonly Ear[], callId: string, rung: () => Promise<unknown>): Promise<string> {
-  const sam = floor.api('sam');
-  const heard = ['customer', 'agent'];
-  const { id } = await sam.supervise(callId, { mode: 'listen' });
-  await rung();
-  await floor.supervision(id, 'active');
-  await expectBrowserMatrix(ears, { ...TALK, supervisor: heard });
-  await sam.change(id, { mode: 'whisper' });
-  await expectBrowserMatrix(ears, { customer: ['agent'], agent: ['customer', 'supervisor'], supervisor: heard });
-  await sam.change(id, { mode: 'barge' });
-  await expectBrowserMatrix(ears, {
-    customer: ['agent', 'supervisor'],
-    agent: ['customer', 'supervisor'],
-    supervisor: heard,
-  });
-  await sam.change(id, { paused: true });
-  await expectBrowserMatrix(ears, TALK);
-  return id;
-}
-
 describe('an agent in the browser, the supervisor at a desk phone', () => {
   test.each(['jssip', 'sipjs'] as const)(
     'R-HEAR-2 to R-HEAR-5: %s is called, the whole matrix in every mode',
@@ -91,7 +68,7 @@ describe('an agent in the browser, the supervisor at a desk phone', () => {
       const agent = await browserPhone('alice', { kind });
       const { customer, callId } = await answered(agent);
       const phone = await floor.phone('sam', { answersByItself: true });
-      const id = await everyMode([customer.ear, agent, phone.ear], callId, () => phone.nextCall());
+      const id = await everyMode(floor, [customer.ear, agent, phone.ear], callId, () => phone.nextCall());
       await floor.api('sam').stop(id);
       await expectBrowserMatrix([customer.ear, agent, phone.ear], TALK);
       await agent.hangup();
@@ -124,7 +101,7 @@ describe('an agent in the browser, the supervisor at a desk phone', () => {
     const leg = await trunk.nextCall();
     await leg.answer();
     await agent.happened('confirmed');
-    await expectBrowserMatrix([trunk.ear, agent], { customer: ['agent'], agent: ['customer'] });
+    await expectBrowserMatrix([trunk.ear, agent], TALK);
     await leg.bye();
     await agent.happened('ended');
   });
@@ -179,7 +156,9 @@ describe('a supervisor in the browser', () => {
   test('R-HEAR-2 to R-HEAR-5: the agent at a desk phone, the whole matrix in every mode; leaves', async () => {
     const { customer, agent, callId } = await floor.conversation();
     const supervisor = await browserPhone('sam', { answersByItself: true });
-    const id = await everyMode([customer.ear, agent.ear, supervisor], callId, () => supervisor.happened('confirmed'));
+    const id = await everyMode(floor, [customer.ear, agent.ear, supervisor], callId, () =>
+      supervisor.happened('confirmed'),
+    );
     await supervisor.hangup();
     expect(await floor.supervision(id, 'ended')).toMatchObject({ endReason: 'supervisor_left' });
   });
@@ -188,7 +167,7 @@ describe('a supervisor in the browser', () => {
     const agent = await browserPhone('alice');
     const { customer, callId } = await answered(agent);
     const supervisor = await browserPhone('sam', { answersByItself: true });
-    await everyMode([customer.ear, agent, supervisor], callId, () => supervisor.happened('confirmed'));
+    await everyMode(floor, [customer.ear, agent, supervisor], callId, () => supervisor.happened('confirmed'));
   });
 
   test.each(['INFO', 'RFC2833'] as const)(
@@ -223,7 +202,7 @@ describe('a browser and a desk phone of one person', () => {
     await leg.answer();
     expect((await browser.happened('failed')).detail).toBe('Canceled');
     await customer.call.step('answered');
-    await expectBrowserMatrix([customer.ear, desk.ear, browser], { customer: ['agent'], agent: ['customer'] });
+    await expectBrowserMatrix([customer.ear, desk.ear, browser], TALK);
   });
 
   test('both ring; the browser answers, the desk phone gets CANCEL', async () => {
@@ -249,11 +228,7 @@ describe('a browser and a desk phone of one person', () => {
     const { id } = await floor.api('sam').supervise(callId, { mode: 'barge' });
     await browser.happened('failed');
     await floor.supervision(id, 'active');
-    await expectBrowserMatrix(ears, {
-      customer: ['agent', 'supervisor'],
-      agent: ['customer', 'supervisor'],
-      supervisor: ['customer', 'agent'],
-    });
+    await expectBrowserMatrix(ears, MODES.barge);
     await floor.api('sam').stop(id);
     await floor.supervision(id, 'ended');
     const again = await floor.api('sam').supervise(callId, { mode: 'whisper', phone: 'browser' });
@@ -282,13 +257,9 @@ describe('a customer in the browser, agent and supervisor at desk phones', () =>
     const ears = [customer, agent.ear, supervisor.ear];
     const sam = floor.api('sam');
     let first: SippCall | null = null;
-    const id = await everyMode(ears, callId, async () => (first = await supervisor.nextCall()));
+    const id = await everyMode(floor, ears, callId, async () => (first = await supervisor.nextCall()));
     await sam.change(id, { paused: false });
-    await expectBrowserMatrix(ears, {
-      customer: ['agent', 'supervisor'],
-      agent: ['customer', 'supervisor'],
-      supervisor: ['customer', 'agent'],
-    });
+    await expectBrowserMatrix(ears, MODES.barge);
     await sam.stop(id);
     await first!.step('hungup');
     await expectBrowserMatrix(ears, TALK);
@@ -311,13 +282,12 @@ describe('a customer in the browser, agent and supervisor at desk phones', () =>
     const target = call.participants.find(({ userId }) => userId === 'alice')!.id;
     const supervisor = await floor.phone('sam', { answersByItself: true });
     const ears = [caller, agent.ear, supervisor.ear];
-    const heard = ['customer', 'agent'];
     const sam = floor.api('sam');
     const { id } = await sam.supervise(call.id, { mode: 'listen', target });
     await floor.supervision(id, 'active');
-    await expectBrowserMatrix(ears, { ...TALK, supervisor: heard });
+    await expectBrowserMatrix(ears, MODES.listen);
     await sam.change(id, { mode: 'whisper' });
-    await expectBrowserMatrix(ears, { customer: ['agent'], agent: ['customer', 'supervisor'], supervisor: heard });
+    await expectBrowserMatrix(ears, MODES.whisper);
     await expect(sam.change(id, { mode: 'barge' })).rejects.toMatchObject({ code: 'agent_consulting' });
     await sam.stop(id);
     await caller.hangup();

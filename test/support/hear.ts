@@ -20,6 +20,15 @@ export interface Ear {
 /** Listener to the names of those heard; `music` stands for audio that is no party's tone. */
 export type Expected = Readonly<Record<string, readonly string[]>>;
 
+/** A conversation between customer and agent, ... */
+export const TALK: Expected = { customer: ['agent'], agent: ['customer'] };
+/** ... and with a supervisor of the agent, by mode (R-HEAR-2, 3, 4). */
+export const MODES = {
+  listen: { ...TALK, supervisor: ['customer', 'agent'] },
+  whisper: { customer: ['agent'], agent: ['customer', 'supervisor'], supervisor: ['customer', 'agent'] },
+  barge: { customer: ['agent', 'supervisor'], agent: ['customer', 'supervisor'], supervisor: ['customer', 'agent'] },
+} as const satisfies Record<string, Expected>;
+
 export const SEPARATION_DB = 25;
 const HEARD_TOLERANCE_DB = 4;
 const CHUNK = 1600; // 200 ms: with a Hann window 20 Hz between the first zeros

@@ -112,6 +112,14 @@ async function everyMode(): Promise<void> {
   for (const [, rows] of MODES) await hears(version++, rows);
 }
 
+async function reportsAKey(): Promise<void> {
+  await addBrowser('supervisor');
+  await hears(1, {});
+  await browsers.get('supervisor')!.press('3');
+  await until('the key', () => events.length > 0);
+  expect(events).toEqual(['supervisor pressed 3']);
+}
+
 describe('the embedded engine with browsers', () => {
   it('says that WebRTC is on', () => {
     expect(engine.webrtc).toEqual({ available: true });
@@ -138,13 +146,7 @@ describe('the embedded engine with browsers', () => {
     await everyMode();
   });
 
-  it('reports a key pressed in a browser once', async () => {
-    await addBrowser('supervisor');
-    await hears(1, {});
-    await browsers.get('supervisor')!.press('3');
-    await until('the key', () => events.length > 0);
-    expect(events).toEqual(['supervisor pressed 3']);
-  });
+  it('reports a key pressed in a browser once', reportsAKey);
 
   it('plays to a browser', async () => {
     const peer = await BrowserPeer.open(page, 'supervisor', TONES.supervisor);
@@ -251,11 +253,5 @@ describe('the embedded engine with browsers that speak opus', () => {
     await everyMode();
   });
 
-  it('reports a key pressed in a browser once', async () => {
-    await addBrowser('supervisor');
-    await hears(1, {});
-    await browsers.get('supervisor')!.press('3');
-    await until('the key', () => events.length > 0);
-    expect(events).toEqual(['supervisor pressed 3']);
-  });
+  it('reports a key pressed in a browser once', reportsAKey);
 });

@@ -4,7 +4,8 @@
  * nobody may be heard who is not allowed. A voice that leaks is in every window.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { analyse, type Ear, type Expected } from '../hear.ts';
+import type { Floor } from '../floor.ts';
+import { analyse, MODES, TALK, type Ear, type Expected } from '../hear.ts';
 import { TONE_LEVEL_DB } from '../tones.ts';
 
 const SETTLE_MS = 700;
@@ -48,4 +49,25 @@ export async function expectBrowserMatrix(ears: readonly Ear[], expected: Expect
   throw new Error(
     `the hear matrix is not as expected:\n  ${[...[...missing].map((pair) => `not so: ${pair}`), ...wrong].join('\n  ')}`,
   );
+}
+
+/** Every mode of a supervision by sam, and the pause, the matrix asserted in each; returns the supervision's id. `rung`: sam's phone has been. */
+export async function everyMode(
+  floor: Floor,
+  ears: readonly Ear[],
+  callId: string,
+  rung: () => Promise<unknown>,
+): Promise<string> {
+  const sam = floor.api('sam');
+  const { id } = await sam.supervise(callId, { mode: 'listen' });
+  await rung();
+  await floor.supervision(id, 'active');
+  await expectBrowserMatrix(ears, MODES.listen);
+  await sam.change(id, { mode: 'whisper' });
+  await expectBrowserMatrix(ears, MODES.whisper);
+  await sam.change(id, { mode: 'barge' });
+  await expectBrowserMatrix(ears, MODES.barge);
+  await sam.change(id, { paused: true });
+  await expectBrowserMatrix(ears, TALK);
+  return id;
 }
