@@ -263,6 +263,6 @@ function replyTo(media: FsMediaServer, text: string): Promise<string> {
 function answerOf(media: FsMediaServer, text: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${String(COMMAND_MS / 1000)} s`)), COMMAND_MS);
-  media.conn.api(text, (reply) => resolve(reply.getBody()));
+  replyTo(media, text).then(resolve, reject);
   return promise.finally(() => clearTimeout(timer));
 }
