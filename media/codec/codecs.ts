@@ -33,7 +33,8 @@ export interface AudioCodec {
   restartEncoding?(): void;
 }
 
-function clip(sample: number): number {
+/** To 16 bits. */
+export function clip(sample: number): number {
   return sample > 32767 ? 32767 : sample < -32768 ? -32768 : sample;
 }
 

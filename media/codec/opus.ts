@@ -5,7 +5,7 @@
  */
 import { createDecoder, createEncoder } from 'libopus-wasm';
 import type { OpusDecoderHandle, OpusEncoderHandle } from 'libopus-wasm';
-import { CLOCK_RATE } from './codecs.ts';
+import { clip, CLOCK_RATE } from './codecs.ts';
 import type { AudioCodec } from './codecs.ts';
 
 /** RFC 7587 section 4.1: timestamps count at 48000 Hz, whatever is encoded. */
@@ -94,10 +94,7 @@ export class OpusCodec implements AudioCodec {
     if (this.#closed) return 0;
     const size = this.padded(count);
     const frame = this.#frames.get(size)!;
-    for (let i = 0; i < count; i++) {
-      const sample = from[i]!;
-      frame[i] = sample > 32767 ? 32767 : sample < -32768 ? -32768 : sample;
-    }
+    for (let i = 0; i < count; i++) frame[i] = clip(from[i]!);
     frame.fill(0, count);
     this.#encoding.frameSize = size;
     const packet = this.#encoder.encode(frame, this.#encoding);
