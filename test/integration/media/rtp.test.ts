@@ -27,8 +27,12 @@ describe('embedded engine, over RTP', { timeout: 30_000 }, () => {
   let bridge: Bridge;
   const phones: Phone[] = [];
 
-  async function start(rtpPorts: [number, number], threads = 1, address = '127.0.0.1'): Promise<void> {
-    const announcedAddress = '127.0.0.1';
+  async function start(
+    rtpPorts: [number, number],
+    threads = 1,
+    address = '127.0.0.1',
+    announcedAddress = '127.0.0.1',
+  ): Promise<void> {
     engine = await createMediasoupEngine({ address, announcedAddress, rtpPorts, codecs: ['PCMU', 'PCMA'], threads });
     bridge = await engine.createBridge('call', quiet());
   }
@@ -126,6 +130,23 @@ describe('embedded engine, over RTP', { timeout: 30_000 }, () => {
     else expect(packetsRejected).toBeGreaterThan(10);
     expect(packetsReceived).toBeLessThanOrEqual(customer.sent);
     expect(share(agent.audio(), 2000)).toBeLessThan(0.001);
+  });
+
+  it('behind NAT it tells peers the announced address, and RTP reaches its own', async () => {
+    await engine.close();
+    await start([42_000, 42_099], 1, '127.0.0.1', '192.0.2.7');
+    const [agent, customer] = await Promise.all([Phone.open(), Phone.open({ hz: 700 })]);
+    const descriptions = [(await join('agent', agent)).localSdp, (await join('customer', customer)).localSdp];
+    for (const [index, phone] of [agent, customer].entries()) {
+      const sdp = descriptions[index]!;
+      expect(/^c=IN IP4 (\S+)\r$/m.exec(sdp)?.[1]).toBe('192.0.2.7');
+      expect(sdp).not.toContain('127.0.0.1');
+      phone.peer(sdp.replaceAll('192.0.2.7', '127.0.0.1')); // the NAT
+    }
+    await bridge.applyMatrix(PAUSED, 1);
+    customer.talk();
+    await packets(agent, 10);
+    expect(share(agent.audio(), 700)).toBeGreaterThan(0.9);
   });
 
   it('a peer whose port opens late is heard, and hears, from then on', async () => {

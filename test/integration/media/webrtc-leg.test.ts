@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebrtcLeg, type WebrtcLegOptions } from '../../../media/mediasoup/webrtc/leg.ts';
-import { WebrtcWorkers } from '../../../media/mediasoup/webrtc/workers.ts';
+import { WebrtcWorkers, type WebrtcSettings } from '../../../media/mediasoup/webrtc/workers.ts';
 import { launchChromium, openPage } from '../../support/browser/chromium.ts';
 import { BrowserPeer } from '../../support/browser/party.ts';
 import { analyse } from '../../support/hear.ts';
@@ -39,13 +39,14 @@ afterEach(async () => {
   await page.close();
 });
 
-async function started(processes: number): Promise<WebrtcWorkers> {
+async function started(processes: number, more: Partial<WebrtcSettings> = {}): Promise<WebrtcWorkers> {
   const made = new WebrtcWorkers({
     address: '127.0.0.1',
     ports: [20000, 29999],
     binary: process.env['MEDIASOUP_WORKER_BIN'],
     processes,
     log: () => undefined,
+    ...more,
   });
   await made.start();
   return made;
@@ -188,6 +189,18 @@ describe('a WebRTC leg', () => {
     connect(end, again);
     await second.accept(again.localSdp);
     await heardBothWays(second, end);
+  });
+
+  it('tells browsers the announced address and ports of the range, in a message that drachtio-server takes (11 KB)', async () => {
+    workers.close();
+    workers = await started(1, { announcedAddress: '192.0.2.7', ports: [26_000, 26_099] });
+    const made = await leg(await thread(), { codecs: ['opus', 'PCMU', 'PCMA'] });
+    const [, address, port] = /^a=candidate:.* (\S+) (\d+) typ host/m.exec(made.localSdp)!;
+    expect(address).toBe('192.0.2.7');
+    expect(made.localSdp).not.toContain('127.0.0.1');
+    expect(Number(port)).toBeGreaterThanOrEqual(26_000);
+    expect(Number(port)).toBeLessThanOrEqual(26_099);
+    expect(made.localSdp.length).toBeLessThan(4000); // the rest is for the headers
   });
 
   it('leaves no port open when it is closed, twice', async () => {
