@@ -4,11 +4,11 @@
  */
 import type { AudioCodec } from '../codec/codecs.ts';
 import type { RtpHeader } from '../rtp/packet.ts';
-import { FRAME_MS } from './constants.ts';
 import type { Generator } from './generator.ts';
 import { levelOf } from './level.ts';
 import { Listener } from './listener.ts';
 import type { MixScratch } from './listener.ts';
+import { PHASES } from './phase.ts';
 import type { RingPool } from './ring.ts';
 import { Source } from './source.ts';
 
@@ -17,8 +17,8 @@ export interface MixBridgeOptions {
   readonly scratch: MixScratch;
   /** Makes the source that a matrix names and that is no leg ("music"); null: there is none of that name. */
   readonly builtIn: (name: string) => Generator | null;
-  /** Whether `mixOnce` must be called every 20 ms; told at each change. */
-  readonly onTicking: (on: boolean) => void;
+  /** Whether `mixOnce` must be called for this phase every 20 ms; told at each change. */
+  readonly onTicking: (phase: number, on: boolean) => void;
 }
 
 export interface MixLegOptions {
@@ -41,6 +41,8 @@ export interface LegFormat {
   /** Ticks of the clock of telephone-events in a sample, both ways. Default 1. */
   readonly eventScale?: number;
 }
+
+const NOBODY: readonly (readonly MixLeg[])[] = Array.from({ length: PHASES }, () => []);
 
 export type Matrix = ReadonlyMap<string, ReadonlySet<string>>;
 
@@ -65,9 +67,8 @@ export class MixBridge {
   readonly #legs = new Map<string, MixLeg>();
   #matrix: Matrix = new Map();
   #version = -1;
-  #nextTickAt = 0;
-  /** Legs that have something to do in each frame. */
-  #active: readonly MixLeg[] = [];
+  /** By phase: legs that have something to do in each frame. */
+  #active: readonly (readonly MixLeg[])[] = NOBODY;
   #watching = false;
 
   constructor(options: MixBridgeOptions) {
@@ -125,7 +126,7 @@ export class MixBridge {
 
   /** A packet of a leg's peer. False: of a payload type that was not agreed. */
   receive(leg: MixLeg, packet: Uint8Array, header: RtpHeader, now: number): boolean {
-    return leg.source.receive(packet, header, now, this.#nextTickAt);
+    return leg.source.receive(packet, header, now);
   }
 
   /** Plays into one leg, on top of what it hears. `onEnd` is called once: at its end, when stopped, when the leg goes. */
@@ -144,10 +145,9 @@ export class MixBridge {
     clip.onEnd();
   }
 
-  /** One step of 20 ms for every leg that hears a mix. */
-  mixOnce(now: number): void {
-    this.#nextTickAt = now + FRAME_MS;
-    for (const leg of this.#active) {
+  /** One step of 20 ms for every leg of this phase (0 to PHASES - 1) that hears a mix. */
+  mixOnce(now: number, phase: number): void {
+    for (const leg of this.#active[phase]!) {
       if (leg.listener.mode === 'mix') leg.listener.mix(now);
       else if (leg.clips.size > 0) this.#playUnheard(leg);
       if (leg.clips.size > 0)
@@ -200,9 +200,14 @@ export class MixBridge {
   }
 
   #findActive(): void {
-    const before = this.#active.length > 0;
-    this.#active = [...this.#legs.values()].filter(({ listener, clips }) => listener.mode === 'mix' || clips.size > 0);
-    const after = this.#active.length > 0;
-    if (before !== after) this.#options.onTicking(after);
+    const before = this.#active;
+    const active: MixLeg[][] = NOBODY.map(() => []);
+    for (const leg of this.#legs.values()) {
+      if (leg.listener.mode === 'mix' || leg.clips.size > 0) active[leg.listener.phase]!.push(leg);
+    }
+    this.#active = active;
+    active.forEach(({ length }, phase) => {
+      if (length > 0 !== before[phase]!.length > 0) this.#options.onTicking(phase, length > 0);
+    });
   }
 }

@@ -6,9 +6,10 @@ import type { AudioCodec } from '../codec/codecs.ts';
 import { transcoding } from '../codec/codecs.ts';
 import type { RtpHeader } from '../rtp/packet.ts';
 import { HEADER_LENGTH, MAX_PACKET, writeRtpHeader } from '../rtp/packet.ts';
-import { FRAME, SAMPLES_PER_MS } from './constants.ts';
+import { FRAME, FRAME_MS, SAMPLES_PER_MS } from './constants.ts';
 import type { Generator } from './generator.ts';
 import { Link } from './link.ts';
+import { bestPhase, PHASES } from './phase.ts';
 import type { Source } from './source.ts';
 
 /** deaf: nothing allowed. forward: one source, packet by packet. mix: the sum of what is allowed, frame by frame. */
@@ -61,6 +62,10 @@ export class Listener {
   packetsSent = 0;
   octetsSent = 0;
   lastSentAt: number;
+  /** In which of the steps of a frame its mix is made. */
+  phase: number;
+  /** When the next frame is mixed. */
+  nextMixAt = 0;
 
   #codec: AudioCodec | null = null;
   #payloadType = 0;
@@ -86,6 +91,7 @@ export class Listener {
     this.nextSequence = options.firstSequence;
     this.nextTimestamp = options.firstTimestamp;
     this.lastSentAt = now;
+    this.phase = options.ssrc % PHASES;
     const memory = Buffer.alloc(SLOTS * MAX_PACKET);
     this.#slots = Array.from(
       { length: SLOTS },
@@ -130,7 +136,10 @@ export class Listener {
     let mode: ListenerMode = 'mix';
     if (codec === null || links.length + generators.length === 0) mode = 'deaf';
     else if (only !== null && forwardable(only.source, codec)) mode = 'forward';
-    if (mode === 'mix' && this.mode !== 'mix') codec?.restartEncoding?.();
+    if (mode === 'mix' && this.mode !== 'mix') {
+      codec?.restartEncoding?.();
+      this.phase = bestPhase(sources, now, this.phase);
+    }
     const former = this.mode === 'forward' ? this.#links[0]! : null;
     const kept = new Set(this.#links);
 
@@ -197,6 +206,7 @@ export class Listener {
   /** One step of the mix. */
   mix(now: number): void {
     if (this.mode !== 'mix') return;
+    this.nextMixAt = now + FRAME_MS;
     // Where nothing has come nothing is sent, as if it were forwarded: what is late is sent late.
     if (!this.#ready(now) || !(this.#started || this.#mayStart(now))) {
       this.#unsent++;

@@ -57,8 +57,8 @@ export class Reader {
     this.#ring = null;
   }
 
-  /** A packet was written in order, `hole` samples behind the head so far. `nextTickAt`: when the next frame is mixed. */
-  arrived(previousHead: number, hole: number, now: number, nextTickAt: number): void {
+  /** A packet was written in order, `hole` samples behind the head so far. `nextMixAt`: when the next frame is mixed. */
+  arrived(previousHead: number, hole: number, now: number, nextMixAt: number): void {
     this.#lastArrival = now;
     const dry = this.position >= previousHead;
     if (dry) {
@@ -72,7 +72,7 @@ export class Reader {
     }
     if (!this.#playing) return;
     const framesAhead = Math.max(0, Math.floor((previousHead + hole - this.position) / FRAME));
-    this.#judge(nextTickAt + framesAhead * FRAME_MS - now);
+    this.#judge(nextMixAt + framesAhead * FRAME_MS - now);
   }
 
   /** Whether a frame can be read at `now`. `jitterMs`: of the source. */

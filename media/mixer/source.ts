@@ -41,7 +41,7 @@ export class Source {
   }
 
   /** Takes one packet at `now` (ms); it is written to. False: of no payload type that was agreed. */
-  receive(packet: Uint8Array, header: RtpHeader, now: number, nextTickAt: number): boolean {
+  receive(packet: Uint8Array, header: RtpHeader, now: number): boolean {
     const payload = this.payloads[header.payloadType];
     if (payload === undefined) return false;
     if (payload === 'event') {
@@ -58,7 +58,7 @@ export class Source {
       this.energy += payload.energy(packet, header.payloadStart, header.payloadEnd);
       this.energySamples += count;
     }
-    if (this.ring !== null) this.#store(this.ring, payload, packet, header, count, now, nextTickAt);
+    if (this.ring !== null) this.#store(this.ring, payload, packet, header, count, now);
     this.#forward(packet, header, payload, count, now);
     return true;
   }
@@ -87,15 +87,7 @@ export class Source {
     last?.audio(packet, header, codec, count, false, now);
   }
 
-  #store(
-    ring: SampleRing,
-    codec: AudioCodec,
-    packet: Uint8Array,
-    header: RtpHeader,
-    count: number,
-    now: number,
-    nextTickAt: number,
-  ): void {
+  #store(ring: SampleRing, codec: AudioCodec, packet: Uint8Array, header: RtpHeader, count: number, now: number): void {
     const before = ring.head;
     const hole = ring.write(codec, packet, header.payloadStart, header.payloadEnd, count, this.timeline.timestamp);
     if (hole < 0) {
@@ -108,6 +100,8 @@ export class Source {
       }
       return;
     }
-    for (const link of this.links) if (link.reader.active) link.reader.arrived(before, hole, now, nextTickAt);
+    for (const { reader, listener } of this.links) {
+      if (reader.active) reader.arrived(before, hole, now, listener.nextMixAt);
+    }
   }
 }

@@ -7,6 +7,7 @@ import { MixBridge } from '../mixer/bridge.ts';
 import { Clip, ToneGenerator } from '../mixer/generator.ts';
 import type { Generator } from '../mixer/generator.ts';
 import { MixScratch } from '../mixer/listener.ts';
+import { PHASES } from '../mixer/phase.ts';
 import { RingPool } from '../mixer/ring.ts';
 import { RtpLeg } from './leg.ts';
 import type {
@@ -40,9 +41,10 @@ class MediaThread {
   readonly #bridges = new Map<number, MixBridge>();
   readonly #legs = new Map<number, { readonly leg: RtpLeg; readonly bridge: number }>();
   readonly #watched = new Set<number>();
-  readonly #ticking = new Set<MixBridge>();
-  readonly #ticker = new Ticker((now) => {
-    for (const bridge of this.#ticking) bridge.mixOnce(now);
+  /** By phase. */
+  readonly #ticking = Array.from({ length: PHASES }, () => new Set<MixBridge>());
+  readonly #ticker = new Ticker((now, phase) => {
+    for (const bridge of this.#ticking[phase]!) bridge.mixOnce(now, phase);
   });
   #levels: NodeJS.Timeout | undefined;
   #sendErrors = 0;
@@ -122,7 +124,7 @@ class MediaThread {
       pool: this.#pool,
       scratch: this.#scratch,
       builtIn: (name) => this.#builtIn(name),
-      onTicking: (on) => this.#setTicking(bridge, on),
+      onTicking: (phase, on) => this.#setTicking(bridge, phase, on),
     });
     this.#bridges.set(number, bridge);
   }
@@ -132,11 +134,11 @@ class MediaThread {
     return name === 'ringback' ? new ToneGenerator(this.#options.ringback) : null;
   }
 
-  #setTicking(bridge: MixBridge, on: boolean): void {
-    if (on) this.#ticking.add(bridge);
-    else this.#ticking.delete(bridge);
-    if (this.#ticking.size > 0) this.#ticker.start();
-    else this.#ticker.stop();
+  #setTicking(bridge: MixBridge, phase: number, on: boolean): void {
+    const ticking = this.#ticking[phase]!;
+    if (on) ticking.add(bridge);
+    else ticking.delete(bridge);
+    this.#ticker.want(phase, ticking.size > 0);
   }
 
   #closeBridge(number: number): void {
@@ -146,7 +148,6 @@ class MediaThread {
     this.#watchLevels(number, false);
     this.#bridges.delete(number);
     bridge.close(performance.now());
-    this.#setTicking(bridge, false);
   }
 
   async #openLeg(command: OpenLeg): Promise<void> {

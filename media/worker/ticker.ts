@@ -1,23 +1,30 @@
-/** Owns time in a media thread: calls the step every 20 ms from an absolute deadline, so that no error adds up. */
+/**
+ * Owns time in a media thread: calls the step of each phase that is wanted every 20 ms, from absolute deadlines on a grid of
+ * the thread's clock, so that no error adds up.
+ */
 import { FRAME_MS } from '../mixer/constants.ts';
+import { PHASE_MS, PHASES } from '../mixer/phase.ts';
 
 /** A step that runs later than this after its deadline counts as late. */
 const LATE_MS = FRAME_MS / 2;
 /** A timer that fires later than this: the thread had to wait, and so have packets. */
 const HELD_UP_MS = 2;
-/** After standing still for longer than this many steps (what the buffers hold) they are left out. */
+/** After standing still for longer than this many frames (what the buffers hold) they are left out. */
 const MAX_CATCH_UP = 40;
 
 export class Ticker {
   ticks = 0;
   late = 0;
   skipped = 0;
-  readonly #step: (now: number) => void;
-  #deadline = 0;
+  readonly #step: (now: number, phase: number) => void;
+  /** By phase: the deadline of its next step; Infinity: not wanted. */
+  readonly #deadlines: number[] = new Array<number>(PHASES).fill(Infinity);
+  /** The phase whose step is next. */
+  #next = 0;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
 
-  constructor(step: (now: number) => void) {
+  constructor(step: (now: number, phase: number) => void) {
     this.#step = step;
   }
 
@@ -25,30 +32,40 @@ export class Ticker {
     return this.#timer !== undefined || this.#immediate !== undefined;
   }
 
-  start(): void {
-    if (this.running) return;
-    this.#deadline = performance.now() + FRAME_MS;
-    this.#arm(FRAME_MS);
+  /** Whether the phase has anything to do. A phase that begins does so in the future. */
+  want(phase: number, on: boolean): void {
+    const now = performance.now();
+    if (on === this.#deadlines[phase]! < Infinity) return;
+    const frames = Math.floor(now / FRAME_MS - phase / PHASES) + 1;
+    this.#deadlines[phase] = on ? frames * FRAME_MS + phase * PHASE_MS : Infinity;
+    this.#disarm();
+    this.#arm(now);
   }
 
-  stop(): void {
+  #disarm(): void {
     clearTimeout(this.#timer);
     clearImmediate(this.#immediate);
     this.#timer = this.#immediate = undefined;
   }
 
-  #arm(delay: number): void {
-    this.#timer = setTimeout(() => this.#run(false), delay);
+  #arm(now: number): void {
+    this.#next = this.#deadlines.indexOf(Math.min(...this.#deadlines));
+    const wait = this.#deadlines[this.#next]! - now;
+    if (wait === Infinity) return;
+    // What came while the thread stood still is read before the steps that it missed.
+    if (wait <= 0) this.#immediate = setImmediate(() => this.#run(true));
+    else this.#timer = setTimeout(() => this.#run(false), wait);
   }
 
   /** `read`: the sockets have been read since the deadline. Node runs timers before it looks at them. */
   #run(read: boolean): void {
+    const phase = this.#next;
     const now = performance.now();
-    const lateness = now - this.#deadline;
+    const lateness = now - this.#deadlines[phase]!;
     this.#timer = this.#immediate = undefined;
     // Timers fire on whole milliseconds, so up to one too early.
     if (lateness < -1) {
-      this.#arm(-lateness);
+      this.#arm(now);
       return;
     }
     if (lateness > HELD_UP_MS && !read) {
@@ -59,15 +76,12 @@ export class Ticker {
     const owed = Math.floor(lateness / FRAME_MS);
     if (owed > MAX_CATCH_UP) {
       this.skipped += owed;
-      this.#deadline += owed * FRAME_MS;
+      this.#deadlines[phase]! += owed * FRAME_MS;
     }
     this.ticks++;
-    this.#deadline += FRAME_MS;
-    // Armed first: the step may stop the ticker.
-    const wait = this.#deadline - performance.now();
-    // What came while the thread stood still is read before the steps that it missed.
-    if (wait <= 0) this.#immediate = setImmediate(() => this.#run(true));
-    else this.#arm(wait);
-    this.#step(now);
+    this.#deadlines[phase]! += FRAME_MS;
+    // Armed first: the step may want or give up a phase.
+    this.#arm(performance.now());
+    this.#step(now, phase);
   }
 }

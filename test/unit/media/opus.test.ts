@@ -5,7 +5,9 @@ import type { AudioCodec } from '../../../media/codec/codecs.ts';
 import { OpusCodec, opusSamples } from '../../../media/codec/opus.ts';
 import { MixBridge } from '../../../media/mixer/bridge.ts';
 import type { MixLeg } from '../../../media/mixer/bridge.ts';
+import { FRAME_MS } from '../../../media/mixer/constants.ts';
 import { MixScratch } from '../../../media/mixer/listener.ts';
+import { PHASE_MS, PHASES } from '../../../media/mixer/phase.ts';
 import { RingPool } from '../../../media/mixer/ring.ts';
 import { parseRtp, RtpHeader, writeRtpHeader } from '../../../media/rtp/packet.ts';
 import { ReceiveTimeline } from '../../../media/rtp/timeline.ts';
@@ -123,9 +125,8 @@ class Call {
   }
 
   step(): void {
-    this.now += 19;
-    this.bridge.mixOnce(this.now);
-    this.now += 1;
+    for (let phase = 0; phase < PHASES; phase++) this.bridge.mixOnce(this.now + phase * PHASE_MS, phase);
+    this.now += FRAME_MS;
   }
 
   #record(id: string, packet: Uint8Array): void {

@@ -10,6 +10,7 @@ import type { Matrix, MixLeg } from '../../../media/mixer/bridge.ts';
 import { FRAME } from '../../../media/mixer/constants.ts';
 import type { Generator } from '../../../media/mixer/generator.ts';
 import { MixScratch } from '../../../media/mixer/listener.ts';
+import { PHASE_MS, PHASES } from '../../../media/mixer/phase.ts';
 import { RingPool } from '../../../media/mixer/ring.ts';
 import { parseRtp, RtpHeader, writeRtpHeader } from '../../../media/rtp/packet.ts';
 
@@ -54,7 +55,7 @@ export class Simulation {
   readonly digits: string[] = [];
   readonly bridge: MixBridge;
   readonly legs = new Map<string, MixLeg>();
-  ticking = false;
+  readonly #wanted = new Set<number>();
   #version = 0;
   readonly #events: { at: number; order: number; run: () => void }[] = [];
   #order = 0;
@@ -66,7 +67,10 @@ export class Simulation {
       pool: new RingPool(options.concealment ?? false),
       scratch: new MixScratch(),
       builtIn: options.builtIn ?? (() => null),
-      onTicking: (on) => (this.ticking = on),
+      onTicking: (phase, on) => {
+        if (on) this.#wanted.add(phase);
+        else this.#wanted.delete(phase);
+      },
     });
     IDS.forEach((id, index) => {
       const leg = this.bridge.add(
@@ -94,6 +98,11 @@ export class Simulation {
         0,
       );
     });
+  }
+
+  /** Whether the bridge wants a step in any phase. */
+  get ticking(): boolean {
+    return this.#wanted.size > 0;
   }
 
   at(time: number, run: () => void): void {
@@ -142,11 +151,12 @@ export class Simulation {
     return this.bridge.receive(this.legs.get(id)!, packet, this.#header, this.now);
   }
 
-  /** Runs everything up to `until`, mixing at every multiple of 20 ms while the bridge wants it. */
+  /** Runs everything up to `until`, mixing in every phase that the bridge wants. */
   run(until: number): void {
-    for (let tick = 0; tick <= until; tick += 20) {
-      this.at(tick, () => {
-        if (this.ticking) this.bridge.mixOnce(this.now);
+    for (let step = 0; step * PHASE_MS <= until; step++) {
+      const phase = step % PHASES;
+      this.at(step * PHASE_MS, () => {
+        if (this.#wanted.has(phase)) this.bridge.mixOnce(this.now, phase);
       });
     }
     this.#events.sort((x, y) => x.at - y.at || x.order - y.order);
