@@ -54,7 +54,7 @@ export class Ticker {
     if (wait === Infinity) return;
     // What came while the thread stood still is read before the steps that it missed.
     if (wait <= 0) this.#immediate = setImmediate(() => this.#run(true));
-    else this.#timer = setTimeout(() => this.#run(false), wait);
+    else this.#timer = setTimeout(() => this.#run(false), Math.ceil(wait));
   }
 
   /** `read`: the sockets have been read since the deadline. Node runs timers before it looks at them. */
