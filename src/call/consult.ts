@@ -3,6 +3,7 @@ import { caseOf, consulting, demand, TABLE } from './actions.ts';
 import { Refusal } from './errors.ts';
 import type { CallEvent, Request } from './events.ts';
 import {
+  fallbackOf,
   isConnected,
   isLive,
   isRinging,
@@ -129,8 +130,7 @@ export function handConsultOver(work: Work, consult: Consult, by: 'us' | 'itself
   note(work, 'call.transferred', agent.userId, { to: other.address, attended: true });
   if (isRinging(other) && other.leg.kind === 'ringing') {
     // completed before the answer: from here on it is a transfer to someone who rings
-    const fallback = call.queue === null ? ({ kind: 'end' } as const) : ({ kind: 'queue' } as const);
-    other.leg = { ...other.leg, purpose: { kind: 'transfer', fallback } };
+    other.leg = { ...other.leg, purpose: { kind: 'transfer', fallback: fallbackOf(call, [agent]) } };
     move(work, 'waiting');
   }
   leave(work, agent, 'transferred', by);

@@ -34,6 +34,7 @@ export type Purpose =
 export type Fallback =
   | { readonly kind: 'agent'; readonly participantId: string } // still there (REFER): told by NOTIFY, goes on
   | { readonly kind: 'queue' }
+  | { readonly kind: 'recall'; readonly participantId: string } // has left: is rung again
   | { readonly kind: 'end' };
 
 /**
@@ -118,6 +119,11 @@ export type Plan =
 /** The kinds of phone that a user may have registered. */
 export type PhoneKind = 'browser' | 'desk';
 export const isPhoneKind = (text: string): text is PhoneKind => text === 'browser' || text === 'desk';
+
+/** Where a leg leads: to a user's phones, all or those of one kind, or out by a trunk. */
+export type Destination =
+  | { readonly kind: 'user'; readonly userId: string; readonly only?: PhoneKind }
+  | { readonly kind: 'number'; readonly number: string; readonly trunkId: string };
 
 /** Someone who can be rung: a user at all phones, or at those of one kind. */
 export type Party =
@@ -227,6 +233,17 @@ export function heldBy(call: Call, targetId: string): string[] {
   const coming = call.participants.filter((p) => p.role === 'agent' && p.aliasOf === null && isRinging(p));
   const agents = target !== undefined && isAgent(target) ? [target] : [...connectedAgents(call), ...coming];
   return agents.length === 0 ? [call.id] : agents.map((p) => p.userId ?? `${call.id}/${p.id}`);
+}
+
+/** Where the call goes when the new side does not answer: back to its queue, or to who had it (now, or before a transfer under way). */
+export function fallbackOf(call: Call, leaving: readonly Participant[]): Fallback {
+  if (call.queue !== null) return { kind: 'queue' };
+  const agent = leaving.find((p) => p.userId !== null);
+  if (agent !== undefined) return { kind: 'recall', participantId: agent.id };
+  for (const { leg } of call.participants) {
+    if (leg.kind === 'ringing' && leg.purpose.kind === 'transfer') return leg.purpose.fallback;
+  }
+  return { kind: 'end' };
 }
 
 export function newParticipant(

@@ -9,6 +9,7 @@ import {
   connectedAgents,
   connectedParties,
   customerOf,
+  fallbackOf,
   isAgent,
   isConnected,
   isLive,
@@ -18,7 +19,20 @@ import {
   type Participant,
   type Party,
 } from './model.ts';
-import { endCall, endSupervision, goesOn, leave, move, note, nameOf, promote, ring, type Work } from './work.ts';
+import {
+  endCall,
+  endSupervision,
+  goesOn,
+  leave,
+  move,
+  note,
+  nameOf,
+  promote,
+  ring,
+  ringAgain,
+  type Ringing,
+  type Work,
+} from './work.ts';
 
 const TRANSFER_RING_SECONDS = 60;
 
@@ -46,9 +60,10 @@ export function transfer(work: Work, request: Extract<Request, { type: 'transfer
     }
   }
   endConsult(work);
-  withdraw(work);
   const leaving = c.self === undefined ? connectedAgents(call) : [c.self];
-  send(work, to, leaving, by.userId, call.queue === null ? { kind: 'end' } : { kind: 'queue' });
+  const fallback = fallbackOf(call, leaving);
+  withdraw(work);
+  send(work, to, leaving, by.userId, fallback);
 }
 
 /** A transfer joins somebody who stays with somebody new. */
@@ -57,10 +72,18 @@ function demandSomebodyToTransfer(work: Work, leaving: Participant | undefined):
   if (!stays) throw new Refusal('not_transferable', 'There is nobody on this call to be transferred.');
 }
 
-function ringTarget(work: Work, party: Party, purpose: { kind: 'accept' } | { kind: 'transfer'; fallback: Fallback }) {
-  const { call } = work;
-  return ring(work, party, { role: 'agent', purpose, from: call.customer, seconds: TRANSFER_RING_SECONDS });
+type TransferPurpose = { readonly kind: 'accept' } | { readonly kind: 'transfer'; readonly fallback: Fallback };
+
+function ringTarget(work: Work, party: Party, purpose: TransferPurpose): Participant {
+  return ring(work, party, transferring(work, purpose));
 }
+
+const transferring = ({ call }: Work, purpose: TransferPurpose): Ringing => ({
+  role: 'agent',
+  purpose,
+  from: call.customer,
+  seconds: TRANSFER_RING_SECONDS,
+});
 
 /** The agents leave, the customer waits, the new side is rung or the queue is asked. */
 function send(
@@ -130,7 +153,17 @@ export function transferFailed(work: Work, p: Participant, fallback: Fallback, s
   if (fallback.kind === 'agent') {
     work.effects.push({ type: 'referDone', leg: fallback.participantId, status, reason: 'Transfer failed' });
   }
-  strand(work, p, status);
+  const former = fallback.kind === 'recall' ? participant(work.call, fallback.participantId) : undefined;
+  if (former === undefined || goesOn(work.call)) return strand(work, p, status);
+  recall(work, former);
+}
+
+/** Without a queue to go back to, whoever had the call is rung again; it ends where that comes to nothing too. */
+function recall(work: Work, former: Participant): void {
+  const { userId } = former;
+  if (userId === null) return endCall(work, 'transfer_failed');
+  ringAgain(work, { ...former, userId }, transferring(work, { kind: 'transfer', fallback: { kind: 'end' } }));
+  note(work, 'transfer.recalled', userId, { to: former.name });
 }
 
 /** R-ACT-3: the new agent has accepted; the first one stays as consultant until leaving. */

@@ -10,6 +10,7 @@ import {
   openSupervisions,
   type Call,
   type Context,
+  type Destination,
   type Participant,
   type Party,
   type Person,
@@ -152,25 +153,39 @@ export function close(work: Work): void {
 export const nameOf = (to: Party): string => (to.kind === 'user' ? to.person.name : to.number);
 export const addressOf = (to: Party): string => (to.kind === 'user' ? to.person.extension : to.number);
 
-/** Rings someone. */
-export function ring(
+export interface Ringing {
+  readonly role: Role;
+  readonly purpose: Purpose;
+  readonly from: { readonly number: string; readonly name: string };
+  readonly seconds: number;
+  readonly autoAnswer?: boolean;
+  readonly keys?: boolean;
+  readonly room?: Room;
+}
+
+/** Rings someone. `person`: whose leg it is, where the phone is not that person's own (a supervisor's other phone). */
+export function ring(work: Work, to: Party, options: Ringing & { readonly person?: Person }): Participant {
+  const { person } = options;
+  const who = person === undefined ? identity(to) : { ...personIdentity(person), address: addressOf(to) };
+  if (to.kind === 'number') return place(work, who, to, options);
+  const { only } = to;
+  return place(work, who, { kind: 'user', userId: to.person.userId, ...(only === undefined ? {} : { only }) }, options);
+}
+
+/** Rings a user who has left the call. */
+export function ringAgain(
   work: Work,
-  to: Party,
-  options: {
-    role: Role;
-    purpose: Purpose;
-    from: { readonly number: string; readonly name: string };
-    seconds: number;
-    autoAnswer?: boolean;
-    keys?: boolean;
-    room?: Room;
-    /** Whose leg it is, where the phone is not that person's own (a supervisor's other phone). */
-    person?: Person;
-  },
+  former: Participant & { readonly userId: string },
+  options: Ringing,
 ): Participant {
+  const { userId, team, bot, name, address } = former;
+  return place(work, { userId, team, bot, name, address }, { kind: 'user', userId }, options);
+}
+
+function place(work: Work, who: Identity, to: Destination, options: Ringing): Participant {
   const p = newParticipant(work.call, {
     role: options.role,
-    ...(options.person === undefined ? identity(to) : { ...personIdentity(options.person), address: addressOf(to) }),
+    ...who,
     purpose: options.purpose,
     room: options.room ?? 'main',
   });
@@ -187,12 +202,14 @@ export function ring(
   return p;
 }
 
-export function identity(to: Party): Pick<Participant, 'userId' | 'team' | 'bot' | 'name' | 'address'> {
+type Identity = Pick<Participant, 'userId' | 'team' | 'bot' | 'name' | 'address'>;
+
+export function identity(to: Party): Identity {
   if (to.kind === 'number') return { userId: null, team: null, bot: false, name: to.number, address: to.number };
   return personIdentity(to.person);
 }
 
-export function personIdentity(person: Person): Pick<Participant, 'userId' | 'team' | 'bot' | 'name' | 'address'> {
+export function personIdentity(person: Person): Identity {
   return {
     userId: person.userId,
     team: person.team ?? person.teams[0] ?? null,

@@ -6,11 +6,11 @@ import type { Bridge, BridgeEvents, MediaEngine, PeerKind, PlaySource } from '..
 import { Refusal } from '../call/errors.ts';
 import type { CallEvent, Effect } from '../call/events.ts';
 import { disclosedTo, type Disclosure } from '../call/disclosure.ts';
-import { isLive, participant, type Call, type Context, type Party, type PhoneKind } from '../call/model.ts';
+import { isLive, participant, type Call, type Context, type PhoneKind } from '../call/model.ts';
 import { step } from '../call/step.ts';
 import { Line, type LineOwner } from './line.ts';
 import { detached, errorText, type Log } from './log.ts';
-import type { Clock, DialTarget, IncomingCall, ReferRequest, Signalling } from './ports.ts';
+import type { Clock, IncomingCall, ReferRequest, Signalling } from './ports.ts';
 import { Timers } from './timers.ts';
 
 /** What a call needs of the house around it. */
@@ -197,11 +197,11 @@ export class CallController implements LineOwner {
         const line = new Line(effect.leg, this);
         this.#lines.set(effect.leg, line);
         line.dial({
-          target: dialTarget(effect.to),
+          target: effect.to.kind === 'user' ? { kind: 'user', userId: effect.to.userId } : effect.to,
           from: effect.from,
           autoAnswer: effect.autoAnswer,
           keys: effect.keys,
-          transport: effect.to.kind === 'user' ? this.#host.speaks(effect.to.person.userId, effect.to.only) : 'rtp',
+          transport: effect.to.kind === 'user' ? this.#host.speaks(effect.to.userId, effect.to.only) : 'rtp',
         });
         return;
       }
@@ -290,10 +290,4 @@ export class CallController implements LineOwner {
       onLost: (error) => this.post({ type: 'mediaLost', detail: error.message }),
     };
   }
-}
-
-function dialTarget(to: Party): DialTarget {
-  return to.kind === 'user'
-    ? { kind: 'user', userId: to.person.userId }
-    : { kind: 'number', number: to.number, trunkId: to.trunkId };
 }

@@ -203,6 +203,18 @@ describe('transfer', () => {
     await expectMatrix([c.customer.ear, bob.ear], { customer: ['second'], second: ['customer'] });
   });
 
+  test('R-ACT-2: what nobody takes comes back; without a queue to whoever had the call', async () => {
+    const alice = await floor.phone('alice');
+    const bob = await floor.phone('bob');
+    const customer = await floor.customer({ to: '1001' });
+    await (await alice.nextCall()).answer();
+    const { id } = await floor.liveCall(({ state }) => state === 'active');
+    await post('sam', `/calls/${id}/transfer`, { to: { agent: 'bob' } });
+    await (await bob.nextCall()).reject(486);
+    await (await alice.nextCall()).answer();
+    await expectMatrix([customer.ear, alice.ear], TALK);
+  });
+
   test('blind, by REFER: NOTIFY tells the outcome, then the transferor is released (RFC 3515)', async () => {
     const c = await floor.conversation();
     const bob = await floor.phone('bob');

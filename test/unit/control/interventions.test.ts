@@ -116,13 +116,56 @@ describe('transfer (R-ACT-2)', () => {
     expect(bench.state('bob')).toBe('available');
   });
 
-  it('ends a call without a queue whose target does not answer', async () => {
+  it('of a call without a queue comes back to whoever had it, where the target does not answer', async () => {
+    const bench = await Bench.start(EVERYONE);
+    bench.signalling.fromTrunk('1001');
+    await bench.answer('alice');
+    const { id } = bench.call();
+    await bench.control.transfer(SAM, id, { agent: 'bob' });
+    const bob = await bench.ringing('bob');
+    await bench.control.transfer(SAM, id, { agent: 'carol' }); // while it waits for the first
+    expect(bob.state).toBe('cancelled');
+    (await bench.ringing('carol')).fail(603);
+    await bench.answer('alice');
+    expect(bench.call()).toMatchObject({ id, state: 'active', agent: { id: 'alice' } });
+    expect(bench.heard()).toEqual(['alice<customer', 'customer<alice']);
+    expect(bench.control.timeline(SAM, id).map(({ type }) => type)).toContain('transfer.recalled');
+  });
+
+  it('of a call between extensions comes back too', async () => {
+    const bench = await Bench.start(EVERYONE);
+    bench.signalling.fromUser('alice', '1002');
+    await bench.answer('bob');
+    const { id } = bench.call();
+    await bench.control.transfer(ALICE, id, { agent: 'carol' });
+    (await bench.ringing('carol')).fail(486);
+    await bench.answer('alice');
+    expect(bench.heard()).toEqual(['alice<bob', 'bob<alice']);
+  });
+
+  it('of a consult that rings when its agent hangs up comes back too', async () => {
+    const bench = await Bench.start(EVERYONE);
+    bench.signalling.fromTrunk('1001');
+    const alice = await bench.answer('alice');
+    const { id } = bench.call();
+    await bench.control.consult(ALICE, id, { agent: 'carol' });
+    const carol = await bench.ringing('carol');
+    alice.bye();
+    await settle();
+    expect(bench.call()).toMatchObject({ id, state: 'waiting' });
+    carol.fail(486);
+    await bench.answer('alice');
+    expect(bench.heard()).toEqual(['alice<customer', 'customer<alice']);
+  });
+
+  it('of a call without a queue ends it, where nobody takes it any more', async () => {
     const bench = await Bench.start(EVERYONE);
     bench.signalling.fromTrunk('1001');
     await bench.answer('alice');
     const { id } = bench.call();
     await bench.control.transfer(SAM, id, { agent: 'bob' });
     (await bench.ringing('bob')).fail(603);
+    (await bench.ringing('alice')).fail(480);
     await settle();
     expect(bench.control.call(SAM, id)).toMatchObject({ state: 'closed', endReason: 'transfer_failed' });
     expect(bench.leaks()).toEqual([]);

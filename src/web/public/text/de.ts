@@ -356,6 +356,7 @@ export const de: Texts = {
   'time.transfer.accepted': 'Weiterleitung angenommen von {by}',
   'time.transfer.rejected': 'Weiterleitung abgelehnt von {by}',
   'time.transfer.failed': 'Die Weiterleitung an {to} ist gescheitert',
+  'time.transfer.recalled': 'Zurück an {to}, von dem das Gespräch kam',
   'time.takeover.started': '{by} übernimmt',
   'time.takeover.failed': 'Die Übernahme ist gescheitert',
   'time.supervision.started': '{by} beginnt zu begleiten ({mode})',

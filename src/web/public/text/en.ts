@@ -352,6 +352,7 @@ export const en = {
   'time.transfer.accepted': 'Transfer accepted by {by}',
   'time.transfer.rejected': 'Transfer rejected by {by}',
   'time.transfer.failed': 'The transfer to {to} failed',
+  'time.transfer.recalled': 'Back to {to}, who had the call',
   'time.takeover.started': '{by} is taking over',
   'time.takeover.failed': 'The take-over failed',
   'time.supervision.started': '{by} is starting to supervise ({mode})',
