@@ -1,5 +1,6 @@
 /**
- * One WebRTC leg: a WebRtcTransport towards the browser and a PlainTransport towards the leg's socket in the RTP thread, with one producer and one consumer each way between them. It mixes nothing and decides nothing.
+ * One WebRTC leg: a WebRtcTransport towards the browser and a PlainTransport towards the leg's socket in the RTP thread, with
+ * one producer and one consumer each way between them. It mixes nothing and decides nothing.
  *
  * mediasoup has to know the SSRC of what it receives beforehand: the browser tells its own in the SDP (or is known by its
  * mid), and the thread's is ours to tell.
@@ -7,6 +8,7 @@
 import type { types } from 'mediasoup';
 import { MediaError, type Direction } from '../../engine.ts';
 import type { AgreedMedia } from '../../sdp/session.ts';
+import { agreed, OWN_EVENTS, ownCodecs, parameters, type Events } from './codecs.ts';
 import { compose, type Local } from './compose.ts';
 import {
   MID_EXTENSION,
@@ -31,13 +33,6 @@ export interface WebrtcLegOptions {
   readonly onLost: (error: MediaError) => void;
 }
 
-const OWN_PAYLOAD_TYPES: Readonly<Record<WebrtcCodec, number>> = { PCMU: 0, PCMA: 8, opus: 111 };
-/** telephone-event has the clock of the audio that it comes with (RFC 4733 section 2.1). */
-const OWN_EVENTS: Events = new Map([
-  [8000, 126],
-  [48_000, 110],
-]);
-
 const SENDS: readonly Direction[] = ['sendrecv', 'sendonly'];
 
 const MIRROR: Readonly<Record<Direction, Direction>> = {
@@ -46,37 +41,6 @@ const MIRROR: Readonly<Record<Direction, Direction>> = {
   recvonly: 'sendonly',
   inactive: 'inactive',
 };
-
-/**
- * telephone-event is no codec that mediasoup's consumers pass on. They do not look into the payload: under the name of a
- * codec of the same clock rate that nothing else uses it passes.
- */
-const EVENT_ALIASES = [
-  { mimeType: 'audio/iLBC', clockRate: 8000 },
-  {
-    mimeType: 'audio/multiopus',
-    clockRate: 48_000,
-    channels: 4,
-    parameters: { channel_mapping: '0,1,2,3', num_streams: 2, coupled_streams: 2 },
-  },
-] as const;
-
-/** Payload type of telephone-event by clock rate. */
-type Events = ReadonlyMap<number, number>;
-
-type CodecParameters = types.RtpCodecParameters;
-
-function parameters(codecs: readonly PeerCodec[], events: Events): CodecParameters[] {
-  const audio = codecs.map(({ name, payloadType }) => {
-    const { clockRate, channels } = SHAPES[name];
-    return { mimeType: `audio/${name}`, payloadType, clockRate, ...(channels > 1 ? { channels } : {}) };
-  });
-  const aliases = EVENT_ALIASES.flatMap((alias) => {
-    const payloadType = events.get(alias.clockRate);
-    return payloadType === undefined ? [] : [{ ...alias, payloadType }];
-  });
-  return [...audio, ...aliases];
-}
 
 export class WebrtcLeg {
   readonly #options: WebrtcLegOptions;
@@ -371,24 +335,6 @@ async function transports(
   });
   await plain.connect({ ip: thread.address, port: thread.port });
   return { router, transport, plain };
-}
-
-function ownCodecs(names: readonly WebrtcCodec[]): PeerCodec[] {
-  return names.map((name) => ({ name, payloadType: OWN_PAYLOAD_TYPES[name] }));
-}
-
-/**
- * What both know, in our order of preference, by the peer's payload types: either Opus or G.711, so that there is one clock.
- * Opus only where it is our first and key presses can follow (at its clock), or where there is nothing else.
- */
-function agreed(names: readonly WebrtcCodec[], peer: Peer): PeerCodec[] {
-  const found = names.flatMap((name) => peer.codecs.filter((codec) => codec.name === name));
-  if (found.length === 0)
-    throw new MediaError('sdp_unacceptable', `no codec in common: ${names.join(', ')} are known here`);
-  const g711 = found.filter(({ name }) => name !== 'opus');
-  if (g711.length === found.length) return found;
-  const losesKeys = peer.events.size > 0 && !peer.events.has(SHAPES.opus.clockRate);
-  return g711.length === 0 || (names[0] === 'opus' && !losesKeys) ? found.filter(({ name }) => name === 'opus') : g711;
 }
 
 function sameStream(a: Peer, b: Peer): boolean {
