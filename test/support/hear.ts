@@ -181,12 +181,17 @@ export async function expectMatrix(
 
 /**
  * The loudest moment of a frequency in a whole recording, from windows of 40 ms every 10 ms: finds a single frame.
- * The floor under another party's steady tone is about -60 dB, at its sudden start or end about 35 dB below it.
+ * The floor under another party's steady tone is about -60 dB, at its sudden start or end about 35 dB below it. What is
+ * known to sound for longer is told better from its neighbours by longer windows (`samples`).
  */
-export function loudestMoment(pcm: Int16Array, hz: number): { readonly db: number; readonly atMs: number } {
+export function loudestMoment(
+  pcm: Int16Array,
+  hz: number,
+  samples = SHORT,
+): { readonly db: number; readonly atMs: number } {
   let loudest = { db: SILENCE_DB, atMs: 0 };
-  for (let from = 0; from + SHORT <= pcm.length; from += HOP) {
-    const db = levelOf(pcm, hz, from, SHORT);
+  for (let from = 0; from + samples <= pcm.length; from += HOP) {
+    const db = levelOf(pcm, hz, from, samples);
     if (db > loudest.db) loudest = { db, atMs: (from * 1000) / SAMPLE_RATE };
   }
   return loudest;
