@@ -237,22 +237,6 @@ async function lostFrames(media: MediaEngine, changes: number): Promise<number> 
   return wrong;
 }
 
-/** Resident memory per monitored call, in KB. */
-async function memoryPerCall(): Promise<number> {
-  const calls = 200;
-  const media = await engine();
-  await sleep(500);
-  const before = process.memoryUsage.rss();
-  for (let i = 0; i < calls; i++) {
-    const bridge = await media.createBridge(`call-${i}`, events);
-    for (const id of ['agent', 'customer', 'supervisor']) await bridge.createEndpoint({ id, offer: sdp(9) });
-    await bridge.applyMatrix(LISTEN, 1);
-  }
-  const after = process.memoryUsage.rss();
-  await media.close();
-  return (after - before) / 1024 / calls;
-}
-
 function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))]!;
@@ -283,7 +267,6 @@ export async function mediaBench(): Promise<Row[]> {
     wanted: 0,
   });
   await media.close();
-  rows.push({ name: 'memory per monitored call', value: await memoryPerCall(), unit: 'KB' });
   return rows;
 }
 
