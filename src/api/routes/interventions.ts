@@ -37,6 +37,9 @@ export function interventionRoutes({ control }: Services): Route[] {
       path: '/calls/{id}/transfer',
       tag,
       summary: 'Transfer to an agent, a queue or a number, without the consent of the agent (R-ACT-2, R-ACT-3)',
+      description:
+        'Where nobody takes it the call goes back to its queue; a call without a queue rings whoever had it, and ends ' +
+        '(`transfer_failed`) only where that comes to nothing too.',
       params,
       body: toDestination,
       status: 200,
