@@ -62,7 +62,7 @@ export function threadMetrics(stats: () => Promise<readonly ThreadFigures[]>): M
   return [
     per('gauge', 'earshot_media_calls', 'Calls of a media thread', (f) => f.bridges),
     per('gauge', 'earshot_media_legs', 'Legs of a media thread', (f) => f.legs),
-    per('counter', 'earshot_media_frames_total', 'Mixing steps', (f) => f.ticks),
+    per('counter', 'earshot_media_frames_total', 'Mixing steps, of which a frame has up to four', (f) => f.ticks),
     per('counter', 'earshot_media_late_frames_total', 'Mixing steps more than half a frame late', (f) => f.lateTicks),
     per('counter', 'earshot_media_skipped_frames_total', 'Mixing steps left out', (f) => f.skippedTicks),
     per('counter', 'earshot_media_send_errors_total', 'Packets that could not be sent', (f) => f.sendErrors),

@@ -1,6 +1,6 @@
 /** What can happen to a call, and what a step asks the controller to do. */
 import type { HearMatrix } from './matrix.ts';
-import type { Destination, Party, Person, Queue } from './model.ts';
+import type { DialTarget, Party, Person, PhoneKind, Queue } from './model.ts';
 import type { Mode, SupervisionEndReason } from './views.ts';
 
 /** Someone (or nobody: the phone, the clock) asks for something. A request may be refused with a `Refusal`. */
@@ -99,7 +99,8 @@ export type Effect =
   | {
       readonly type: 'dial';
       readonly leg: string;
-      readonly to: Destination;
+      readonly to: DialTarget;
+      readonly only?: PhoneKind; // of the user's phones
       readonly from: { readonly number: string; readonly name: string };
       readonly autoAnswer: boolean;
       readonly keys: boolean; // the phone's keys are commands (R-START-9)

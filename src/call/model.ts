@@ -120,9 +120,9 @@ export type Plan =
 export type PhoneKind = 'browser' | 'desk';
 export const isPhoneKind = (text: string): text is PhoneKind => text === 'browser' || text === 'desk';
 
-/** Where a leg leads: to a user's phones, all or those of one kind, or out by a trunk. */
-export type Destination =
-  | { readonly kind: 'user'; readonly userId: string; readonly only?: PhoneKind }
+/** Where a call to a phone goes: to a user's phones, or out by a trunk. */
+export type DialTarget =
+  | { readonly kind: 'user'; readonly userId: string }
   | { readonly kind: 'number'; readonly number: string; readonly trunkId: string };
 
 /** Someone who can be rung: a user at all phones, or at those of one kind. */

@@ -10,10 +10,11 @@ import {
   openSupervisions,
   type Call,
   type Context,
-  type Destination,
+  type DialTarget,
   type Participant,
   type Party,
   type Person,
+  type PhoneKind,
   type Purpose,
   type Room,
   type Supervision,
@@ -168,8 +169,7 @@ export function ring(work: Work, to: Party, options: Ringing & { readonly person
   const { person } = options;
   const who = person === undefined ? identity(to) : { ...personIdentity(person), address: addressOf(to) };
   if (to.kind === 'number') return place(work, who, to, options);
-  const { only } = to;
-  return place(work, who, { kind: 'user', userId: to.person.userId, ...(only === undefined ? {} : { only }) }, options);
+  return place(work, who, { kind: 'user', userId: to.person.userId }, options, to.only);
 }
 
 /** Rings a user who has left the call. */
@@ -182,7 +182,7 @@ export function ringAgain(
   return place(work, { userId, team, bot, name, address }, { kind: 'user', userId }, options);
 }
 
-function place(work: Work, who: Identity, to: Destination, options: Ringing): Participant {
+function place(work: Work, who: Identity, to: DialTarget, options: Ringing, only?: PhoneKind): Participant {
   const p = newParticipant(work.call, {
     role: options.role,
     ...who,
@@ -193,6 +193,7 @@ function place(work: Work, who: Identity, to: Destination, options: Ringing): Pa
     type: 'dial',
     leg: p.id,
     to,
+    ...(only === undefined ? {} : { only }),
     from: options.from,
     autoAnswer: options.autoAnswer ?? false,
     keys: options.keys ?? false,

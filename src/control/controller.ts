@@ -197,11 +197,11 @@ export class CallController implements LineOwner {
         const line = new Line(effect.leg, this);
         this.#lines.set(effect.leg, line);
         line.dial({
-          target: effect.to.kind === 'user' ? { kind: 'user', userId: effect.to.userId } : effect.to,
+          target: effect.to,
           from: effect.from,
           autoAnswer: effect.autoAnswer,
           keys: effect.keys,
-          transport: effect.to.kind === 'user' ? this.#host.speaks(effect.to.userId, effect.to.only) : 'rtp',
+          transport: effect.to.kind === 'user' ? this.#host.speaks(effect.to.userId, effect.only) : 'rtp',
         });
         return;
       }

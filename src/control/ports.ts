@@ -3,17 +3,13 @@
  * Types only. Nothing here names SIP messages; statuses are SIP response codes because telephones speak them.
  */
 import type { Offers } from '../../media/engine.ts';
+import type { DialTarget } from '../call/model.ts';
 import type { CallView, ContactView, SupervisionView } from '../call/views.ts';
 import type { TimelineEntry } from './service.ts';
 
 /** Who is calling, as established by the signalling edge: a trunk's host, or a user that proved itself by digest. */
 export type CallSource =
   { readonly kind: 'trunk'; readonly trunkId: string } | { readonly kind: 'user'; readonly userId: string };
-
-/** Where a leg is to be placed. A user: all contacts that an offer fits are rung at once, the first to answer wins. */
-export type DialTarget =
-  | { readonly kind: 'user'; readonly userId: string }
-  | { readonly kind: 'number'; readonly number: string; readonly trunkId: string };
 
 /** Why a leg came to nothing, as a SIP status with the peer's reason; 408 no answer, 480 no contact, 487 cancelled by us. */
 export class LegFailure extends Error {
@@ -28,6 +24,7 @@ export class LegFailure extends Error {
 }
 
 export interface DialRequest {
+  /** A user: all contacts that an offer fits are rung at once, the first to answer wins. */
   readonly target: DialTarget;
   /** Shown to the called person. `number` is an extension or a telephone number. */
   readonly from: { readonly number: string; readonly name: string };
