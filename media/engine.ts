@@ -5,8 +5,8 @@
  */
 
 /**
- * Listener (endpoint id) to the sources it may hear (endpoint ids, and `music` and `ringback`, which the engine makes). An allow-list: a listener that
- * is absent hears nothing, a source that is in no set is heard by nobody (R-HEAR-1).
+ * Listener (endpoint id) to the sources it may hear (endpoint ids, and `music` and `ringback`, which the engine makes). An
+ * allow-list: a listener that is absent hears nothing, a source that is in no set is heard by nobody (R-HEAR-1).
  */
 export type EngineMatrix = ReadonlyMap<string, ReadonlySet<string>>;
 

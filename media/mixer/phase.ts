@@ -8,7 +8,10 @@ import type { Source } from './source.ts';
 export const PHASES = 4;
 export const PHASE_MS = FRAME_MS / PHASES;
 
-/** So long before a step, in ms, a packet should be there, besides its jitter: a reader asks for one, and timers may fire one too early. */
+/**
+ * So long before a step, in ms, a packet should be there, besides its jitter: a reader asks for one, and timers may fire one
+ * too early.
+ */
 const READY_MS = 2;
 /** A source that has not sent for so long, in ms, has no say. */
 const ALIVE_MS = 100;

@@ -28,10 +28,6 @@ export class Ticker {
     this.#step = step;
   }
 
-  get running(): boolean {
-    return this.#timer !== undefined || this.#immediate !== undefined;
-  }
-
   /** Whether the phase has anything to do. A phase that begins does so in the future. */
   want(phase: number, on: boolean): void {
     const now = performance.now();

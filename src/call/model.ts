@@ -235,7 +235,10 @@ export function heldBy(call: Call, targetId: string): string[] {
   return agents.length === 0 ? [call.id] : agents.map((p) => p.userId ?? `${call.id}/${p.id}`);
 }
 
-/** Where the call goes when the new side does not answer: back to its queue, or to who had it (now, or before a transfer under way). */
+/**
+ * Where the call goes when the new side does not answer: back to its queue, or to who had it (now, or before a transfer
+ * that is under way).
+ */
 export function fallbackOf(call: Call, leaving: readonly Participant[]): Fallback {
   if (call.queue !== null) return { kind: 'queue' };
   const agent = leaving.find((p) => p.userId !== null);

@@ -154,16 +154,10 @@ export function transferFailed(work: Work, p: Participant, fallback: Fallback, s
     work.effects.push({ type: 'referDone', leg: fallback.participantId, status, reason: 'Transfer failed' });
   }
   const former = fallback.kind === 'recall' ? participant(work.call, fallback.participantId) : undefined;
-  if (former === undefined || goesOn(work.call)) return strand(work, p, status);
-  recall(work, former);
-}
-
-/** Without a queue to go back to, whoever had the call is rung again; it ends where that comes to nothing too. */
-function recall(work: Work, former: Participant): void {
-  const { userId } = former;
-  if (userId === null) return endCall(work, 'transfer_failed');
-  ringAgain(work, { ...former, userId }, transferring(work, { kind: 'transfer', fallback: { kind: 'end' } }));
-  note(work, 'transfer.recalled', userId, { to: former.name });
+  if (former === undefined || former.userId === null || goesOn(work.call)) return strand(work, p, status);
+  // Without a queue to go back to: it ends only where this comes to nothing too.
+  ringAgain(work, former, former.userId, transferring(work, { kind: 'transfer', fallback: { kind: 'end' } }));
+  note(work, 'transfer.recalled', former.userId, { to: former.name });
 }
 
 /** R-ACT-3: the new agent has accepted; the first one stays as consultant until leaving. */

@@ -173,12 +173,8 @@ export function ring(work: Work, to: Party, options: Ringing & { readonly person
 }
 
 /** Rings a user who has left the call. */
-export function ringAgain(
-  work: Work,
-  former: Participant & { readonly userId: string },
-  options: Ringing,
-): Participant {
-  const { userId, team, bot, name, address } = former;
+export function ringAgain(work: Work, former: Participant, userId: string, options: Ringing): Participant {
+  const { team, bot, name, address } = former;
   return place(work, { userId, team, bot, name, address }, { kind: 'user', userId }, options);
 }
 

@@ -17,9 +17,6 @@ beforeAll(async () => {
 afterEach(() => floor.clear());
 afterAll(() => floor?.close());
 
-const WHISPER = MODES.whisper;
-const BARGE = MODES.barge;
-
 describe('codecs', () => {
   const mixes: readonly (readonly [G711, G711, G711])[] = [
     ['PCMU', 'PCMA', 'PCMU'],
@@ -35,9 +32,9 @@ describe('codecs', () => {
       const ears = [customer.ear, agent.ear, phone.ear];
       const { id } = await floor.api('sam').supervise(callId, { mode: 'whisper' });
       await floor.supervision(id, 'active');
-      await expectMatrix(ears, WHISPER);
+      await expectMatrix(ears, MODES.whisper);
       await floor.api('sam').change(id, { mode: 'barge' });
-      await expectMatrix(ears, BARGE);
+      await expectMatrix(ears, MODES.barge);
       const call = await floor.api('sam').call(callId);
       const codecOf = (role: string): unknown => call.participants.find((p) => p.role === role)?.codec;
       expect([codecOf('agent'), codecOf('customer'), codecOf('supervisor')]).toEqual([
@@ -112,6 +109,6 @@ describe('audio from elsewhere', () => {
     const ears = [customer.ear, agent.ear, phone.ear];
     await expectMatrix(ears, { customer: ['agent', 'supervisor'], agent: ['supervisor'], supervisor: ['agent'] });
     customer.ear.send('tone');
-    await expectMatrix(ears, BARGE, { settleMs: 200 });
+    await expectMatrix(ears, MODES.barge, { settleMs: 200 });
   });
 });

@@ -59,7 +59,10 @@ export async function expectBrowserMatrix(ears: readonly Ear[], expected: Expect
   );
 }
 
-/** Every mode of a supervision by sam, and the pause, the matrix asserted in each; returns the supervision's id. `rung`: sam's phone has been. */
+/**
+ * Every mode of a supervision by sam, and the pause, the matrix asserted in each; returns the supervision's id. `rung`: sam's
+ * phone has been.
+ */
 export async function everyMode(
   floor: Floor,
   ears: readonly Ear[],

@@ -6,6 +6,14 @@ const ALICE = { userId: 'alice' };
 const SAM = { userId: 'sam' };
 const EVERYONE = ['alice', 'bob', 'carol', 'robo', 'sam', 'sue', 'lee', 'root'];
 
+/** A customer has called alice's extension, past the queues. */
+async function direct() {
+  const bench = await Bench.start(EVERYONE);
+  bench.signalling.fromTrunk('1001');
+  const alice = await bench.answer('alice');
+  return { bench, id: bench.call().id, alice };
+}
+
 describe('take over (R-ACT-1)', () => {
   it('from a supervision: its leg is reused, the agent leaves, the customer is never alone', async () => {
     const bench = await Bench.start(EVERYONE);
@@ -117,10 +125,7 @@ describe('transfer (R-ACT-2)', () => {
   });
 
   it('of a call without a queue comes back to whoever had it, where the target does not answer', async () => {
-    const bench = await Bench.start(EVERYONE);
-    bench.signalling.fromTrunk('1001');
-    await bench.answer('alice');
-    const { id } = bench.call();
+    const { bench, id } = await direct();
     await bench.control.transfer(SAM, id, { agent: 'bob' });
     const bob = await bench.ringing('bob');
     await bench.control.transfer(SAM, id, { agent: 'carol' }); // while it waits for the first
@@ -144,10 +149,7 @@ describe('transfer (R-ACT-2)', () => {
   });
 
   it('of a consult that rings when its agent hangs up comes back too', async () => {
-    const bench = await Bench.start(EVERYONE);
-    bench.signalling.fromTrunk('1001');
-    const alice = await bench.answer('alice');
-    const { id } = bench.call();
+    const { bench, id, alice } = await direct();
     await bench.control.consult(ALICE, id, { agent: 'carol' });
     const carol = await bench.ringing('carol');
     alice.bye();
@@ -159,10 +161,7 @@ describe('transfer (R-ACT-2)', () => {
   });
 
   it('of a call without a queue ends it, where nobody takes it any more', async () => {
-    const bench = await Bench.start(EVERYONE);
-    bench.signalling.fromTrunk('1001');
-    await bench.answer('alice');
-    const { id } = bench.call();
+    const { bench, id } = await direct();
     await bench.control.transfer(SAM, id, { agent: 'bob' });
     (await bench.ringing('bob')).fail(603);
     (await bench.ringing('alice')).fail(480);
